@@ -1,0 +1,96 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Engine, FIXTURES, givenUrl, noProcess, startEngine } from "./support/engine.ts";
+import { empty, type Graph, txt2img } from "./support/graphs.ts";
+import { parseLenient } from "./support/lenient-json.ts";
+import { normalise } from "./support/normalise.ts";
+import { Recording, type TranscriptEvent } from "./support/recording.ts";
+import { HTTP } from "./support/scenarios-http.ts";
+import { DEADLY, WITH_FLAGS } from "./support/scenarios-process.ts";
+import { QUEUE } from "./support/scenarios-queue.ts";
+import { RUNS, type Scenario, type Scenarios } from "./support/scenarios-runs.ts";
+
+/** Replays the recorded scenarios; what a real ComfyUI of that version answered is what this engine has to answer. */
+const SETTLE_LIMIT_MS = 3000;
+
+describe("one engine after another's traffic", () => replayAll({ ...RUNS, ...QUEUE, ...HTTP }));
+
+describe.skipIf(noProcess)(`an engine started with flags${because(noProcess)}`, () =>
+  replayAll(WITH_FLAGS, ["--preview-method", "latent2rgb", "--max-upload-size", "1"]),
+);
+
+describe.skipIf(noProcess)(`an engine that ends${because(noProcess)}`, () => {
+  for (const [name, scenario] of Object.entries(DEADLY))
+    test(name, async () => {
+      const engine = await startEngine();
+      try {
+        await replay(engine, name, scenario);
+      } finally {
+        await engine.stop();
+      }
+    });
+});
+
+function replayAll(scenarios: Scenarios, flags: readonly string[] = []): void {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await startEngine(flags);
+  });
+  afterAll(() => engine.stop());
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    const reason = givenUrl ? NEEDS_FRESH_ENGINE[name] : undefined;
+    test.skipIf(reason)(`${name}${because(reason)}`, () => replay(engine, name, scenario));
+  }
+}
+
+/** Scenarios that read the names of files which an earlier run may have left. */
+const NEEDS_FRESH_ENGINE: Readonly<Record<string, string>> = {
+  "upload-image": "the names it gets depend on what was uploaded before",
+};
+
+async function replay(engine: Engine, name: string, scenario: Scenario): Promise<void> {
+  const recorded = readTranscript(engine, name);
+  // What a prompt finds cached depends on the prompt before it, so that one is replayed too.
+  await run(engine, before(recorded));
+  const recording = new Recording(engine);
+  try {
+    await scenario(recording);
+    const isThinned = recorded.some((event) => String(event["text"]).includes("are left out of this file"));
+    const expected = normalise(recorded, { isThinned });
+    const seen = () => {
+      const log = engine.process ? recording.logLines().map((line) => ({ dir: "log", line })) : [];
+      const { log: counts, ...live } = normalise([...recording.events, ...log], { isThinned });
+      return { ...live, log: engine.process ? counts : expected.log };
+    };
+    await expect.poll(seen, { timeout: SETTLE_LIMIT_MS }).toEqual(expected);
+  } finally {
+    recording.end();
+  }
+}
+
+function readTranscript(engine: Engine, name: string): TranscriptEvent[] {
+  const file = join(FIXTURES, "transcripts", engine.recordedVersion, `${name}.jsonl`);
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  return lines.map((line) => parseLenient(line) as TranscriptEvent);
+}
+
+/** A graph that leaves in the cache what the first prompt of the recording found there. */
+function before(recorded: readonly TranscriptEvent[]): Graph {
+  const first = recorded.find((event) => JSON.stringify(event).includes('"execution_cached"'));
+  const cached = /"execution_cached".*?"nodes":\[(.*?)\]/.exec(JSON.stringify(first) ?? "")?.[1] ?? "";
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  if (cached.includes('"4"')) return txt2img({ seed, steps: 1 });
+  if (cached.includes('"1"')) return empty({ prefix: "before" });
+  return empty({ size: 1, color: seed % 0xffffff });
+}
+
+async function run(engine: Engine, graph: Graph): Promise<void> {
+  const recording = new Recording(engine);
+  await recording.simple(graph, { history: false });
+  recording.end();
+}
+
+function because(reason: string | undefined): string {
+  return reason ? ` (skipped: ${reason})` : "";
+}
