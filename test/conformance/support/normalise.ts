@@ -8,8 +8,8 @@ import type { Message, TranscriptEvent } from "./recording.ts";
 export interface Normalised {
   http: unknown[];
   sockets: Record<string, unknown[]>;
-  /** Number of status messages per socket, where prompts overlap and their place among the others is chance. */
-  statuses?: Record<string, number>;
+  /** Number of status messages, where their place among the others is chance: prompts overlap, or several sockets get each. */
+  statuses?: number;
   log: Record<string, number>;
   facts: unknown[];
 }
@@ -27,12 +27,15 @@ const VOLATILE = new Set(
 /** Lists that ComfyUI makes from Python sets: their order is chance. */
 const UNORDERED = new Set(["executed", "nodes", "errors", "dependent_outputs"]);
 
-/** Log lines that say what happened; the others are about models and memory. */
+/** Log lines that tell of trouble. (`got prompt` can share its line with a progress bar.) */
 const LOG_LINES =
-  /got prompt|Prompt executed in|Failed to validate prompt|Processing interrupted|!!! Exception during processing|Exception in thread|Stopped server/;
+  /Failed to validate prompt|Processing interrupted|!!! Exception during processing|Exception in thread|Stopped server/;
 
 /** Facts that the recording made by looking, not by asking the engine. */
-const NOTED_FACTS = /^(temp folder left|file \S+ exists|second socket after that)/;
+const NOTED_FACTS = /^(temp folder left|file \S+ exists)/;
+
+/** Bodies that the recording did not keep; the scenarios do not ask for them. */
+const LEFT_OUT = new Set<unknown>(["(entry, see other files)", "(normal answer)"]);
 
 /** Fields of node progress that a client may read. */
 const PROGRESS_FIELDS = "display_node_id max node_id parent_node_id prompt_id real_node_id state value";
@@ -40,21 +43,22 @@ const PROGRESS_FIELDS = "display_node_id max node_id parent_node_id prompt_id re
 /** Reduces a transcript. `isThinned`: progress was left out of the recording from some point on, so it is ignored everywhere. */
 export function normalise(events: readonly TranscriptEvent[], { isThinned }: { isThinned: boolean }): Normalised {
   const ids = nameIds(events);
-  const isOverlapping = events.some((event) => queueRemaining(event) > 1);
+  const areStatusesCounted =
+    events.some((event) => queueRemaining(event) > 1) || events.filter((event) => event["open"]).length > 1;
   const sockets: Record<string, unknown[]> = {};
-  const statuses: Record<string, number> = {};
-  const result: Normalised = { http: [], sockets, log: {}, facts: [], ...(isOverlapping ? { statuses } : {}) };
+  const result: Normalised = { http: [], sockets, log: {}, facts: [] };
   let request = "";
   for (const event of events) {
     const socket = String(event["conn"] ?? "socket");
     if (event.dir === "http>") request = clean(`${event["method"]} ${event["path"]}`, ids) as string;
-    else if (event.dir === "http<") result.http.push([request, httpAnswer(event, request, ids)]);
-    else if (event.dir === "ws>" && event["open"]) sockets[socket] = [];
+    else if (event.dir === "http<" && !LEFT_OUT.has(event["body"]))
+      result.http.push([request, httpAnswer(event, request, ids)]);
+    else if (event.dir === "ws>" && event["open"]) sockets[socket] ??= [];
     else if (event.dir === "ws<bin" && !isThinned) sockets[socket]!.push(frame(event, ids));
     else if (event.dir === "ws<" && event["msg"]) {
       const message = event["msg"] as Message;
-      if (isOverlapping && message.type === "status" && !message.data["sid"])
-        statuses[socket] = (statuses[socket] ?? 0) + 1;
+      if (areStatusesCounted && message.type === "status" && !message.data["sid"])
+        result.statuses = (result.statuses ?? 0) + 1;
       else if (!message.type.startsWith("progress")) sockets[socket]!.push(clean(message, ids));
       else if (!isThinned) sockets[socket]!.push(progress(message, ids));
     } else if (event.dir === "ws<" && typeof event["close"] === "number")
@@ -102,7 +106,7 @@ function clean(value: unknown, ids: ReadonlyMap<string, string>, key = ""): unkn
   if (key === "number" && Number.isInteger(value)) return Object.is(value, -0) || Number(value) < 0 ? "<-n>" : "<n>";
   if (typeof value === "string") return cleanText(value, ids);
   if (Array.isArray(value)) {
-    const items = isQueueItem(value) ? ["<n>", ...value.slice(1)] : value;
+    const items = isQueueItem(value) ? ["<n>", ...value.slice(1, 4), (value[4] as string[]).toSorted()] : value;
     const cleaned = items.map((item) => clean(item, ids));
     return UNORDERED.has(key) ? cleaned.sort(byJson) : cleaned;
   }
@@ -124,7 +128,7 @@ function cleanText(text: string, ids: ReadonlyMap<string, string>): string {
 
 /** `[number, prompt id, graph, extra data, outputs]` of the queue and the history. */
 function isQueueItem(value: unknown[]): boolean {
-  return value.length === 5 && typeof value[0] === "number" && typeof value[1] === "string";
+  return value.length === 5 && typeof value[0] === "number" && typeof value[1] === "string" && Array.isArray(value[4]);
 }
 
 function httpAnswer(event: TranscriptEvent, request: string, ids: ReadonlyMap<string, string>): unknown {

@@ -166,17 +166,12 @@ export class Recording {
     );
   }
 
-  /** `/free` only sets a flag, and nothing tells when the worker has seen it: these requests give it its turn. */
-  async untilFreed(): Promise<void> {
-    for (let turn = 0; turn < 20; turn++) await (await fetch(`${this.#engine.url}/prompt`)).text();
-  }
-
   async hasInput(name: string): Promise<boolean> {
     return (await fetch(`${this.#engine.url}/view?type=input&filename=${name}`)).ok;
   }
 
   async http(method: string, path: string, { body, raw, headers = {} }: Request = {}): Promise<void> {
-    this.events.push({ dir: "http>", method, path });
+    this.events.push({ dir: "http>", method, path, body });
     const type = body === undefined ? {} : { "content-type": "application/json" };
     const content = body === undefined ? raw : stringifyLenient(body);
     try {

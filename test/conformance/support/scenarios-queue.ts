@@ -101,7 +101,6 @@ export const QUEUE: Scenarios = {
     await r.untilSampling(second, promptId);
     await socket.close();
     await r.untilInHistory(promptId);
-    await r.get(`/history/${promptId}`);
   },
 
   "reconnect-fresh-id": async (r) => {
@@ -110,7 +109,6 @@ export const QUEUE: Scenarios = {
     const fresh = await r.client(uuid(), undefined, "fresh");
     await r.until(fresh, ({ type, data }) => type === "status" && !("sid" in data));
     await r.untilInHistory(promptId);
-    await r.get(`/history/${promptId}`);
   },
 
   "history-life": async (r) => {
@@ -162,19 +160,16 @@ export const QUEUE: Scenarios = {
     await r.get(`/api/jobs/${last}`);
   },
 
+  // Posted while the prompt is in the worker's hands, `/free` is carried out right after it.
   "free-memory": async (r) => {
-    const graph = txt2img({ seed: 30, steps: 1 });
-    const clientId = await r.simple(graph, { history: false });
-    const again = async (freed: Record<string, unknown>) => {
+    const clientId = uuid();
+    const socket = await r.client(clientId);
+    for (const freed of [{ unload_models: true, free_memory: true }, { unload_models: true }, undefined]) {
       const promptId = uuid();
+      await r.prompt(txt2img({ seed: 30, steps: 1 }), { client_id: clientId, prompt_id: promptId });
       await r.post("/free", freed);
-      await r.untilFreed();
-      await r.prompt(graph, { client_id: clientId, prompt_id: promptId });
-      await r.untilInHistory(promptId);
-    };
-    await again({ unload_models: true, free_memory: true });
-    await again({ unload_models: true });
-    await r.post("/free");
+      await r.untilDone(socket, promptId);
+    }
     await r.post("/free", {});
   },
 };

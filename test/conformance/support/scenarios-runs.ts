@@ -78,7 +78,6 @@ export const RUNS: Scenarios = {
   "rejected-prompts": async (r) => {
     const clientId = uuid();
     const socket = await r.client(clientId);
-    const promptId = uuid();
     const { 2: save, ...withoutOutput } = empty({ size: 64 });
     const rejected: Graph[] = [
       {},
@@ -95,8 +94,8 @@ export const RUNS: Scenarios = {
     ];
     await r.http("POST", "/prompt", { raw: "{not json", headers: { "content-type": "application/json" } });
     for (const graph of rejected) await r.prompt(graph, { client_id: clientId });
-    await r.prompt(empty({ color: 8 }), { client_id: clientId, prompt_id: promptId });
-    await r.untilDone(socket, promptId);
+    await r.prompt(empty({ color: 8 }), { client_id: clientId });
+    await r.until(socket, ({ type, data }) => type === "executing" && data["node"] === null);
   },
 
   "partially-valid": async (r) => {
