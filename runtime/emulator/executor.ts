@@ -1,0 +1,299 @@
+/** Runs one prompt: nodes in ComfyUI's order, cached results reused, every message as ComfyUI sends it. */
+import { isLink } from "../comfyui/graph.ts";
+import { type CacheMode, NodeCache, type NodeRun } from "./cache.ts";
+import type { Faults } from "./faults/index.ts";
+import { resolveInputs } from "./inputs.ts";
+import { log } from "./log.ts";
+import { type NodeContext, NodeError } from "./nodes/node.ts";
+import { ExecutionOrder } from "./order.ts";
+import { InterruptError, Progress, ProgressBar } from "./progress.ts";
+import { dumps, PythonError, plain, repr } from "./python.ts";
+import type { ExecutionResult, QueueItem } from "./queue.ts";
+import type { Sockets } from "./sockets.ts";
+import type { Installation, Prompt } from "./validate.ts";
+
+export interface ExecutorOptions extends Installation {
+  sockets: Sockets;
+  faults: Faults;
+  cacheMode: CacheMode;
+  stepDelayMs: number;
+  previewMethod: string;
+  previewSize: number;
+}
+
+const PREVIEW_METHODS = ["none", "auto", "latent2rgb", "taesd"];
+
+const OUT_OF_MEMORY = "torch.OutOfMemoryError";
+const OUT_OF_MEMORY_TIPS =
+  "This error means you ran out of memory on your GPU.\n\nTIPS: If the workflow worked before you might have accidentally set the batch_size to a large number.";
+
+/** Classes that send each picture as the frame of a progress step. */
+const PICTURE_SENDERS = new Set(["SaveImageWebsocket"]);
+
+/** Stands for a client id that no socket can have (ComfyUI takes any JSON value): private messages go nowhere. */
+const NOBODY = "\0nobody";
+
+type Messages = ExecutionResult["status"]["messages"];
+
+/** State of the prompt that is running. */
+interface Run {
+  item: QueueItem;
+  prompt: Prompt;
+  sid: string | null;
+  previewSize: number | undefined;
+  progress: Progress;
+  results: Map<string, NodeRun>;
+  executed: string[];
+  outputs: ExecutionResult["outputs"];
+  messages: Messages;
+}
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #cache: NodeCache;
+  #isInterrupted = false;
+  /** The client whose prompt ran last, and the node it is at: what a reconnecting client is told. */
+  clientId: string | null = null;
+  currentNode: string | null = null;
+  /** Class of the node that is running. */
+  currentClass: string | undefined;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#cache = new NodeCache(options.nodes, options.cacheMode);
+  }
+
+  interrupt(): void {
+    this.#isInterrupted = true;
+  }
+
+  forgetResults(): void {
+    this.#cache.clear();
+  }
+
+  /**
+   * Runs a prompt to its end; failures of nodes are part of the result.
+   * @throws PythonError for the prompts that kill ComfyUI's worker thread
+   */
+  async execute(item: QueueItem): Promise<ExecutionResult> {
+    this.#isInterrupted = false;
+    const { client_id: client, preview_method: method } = item.extraData;
+    const sid = client === null || client === undefined ? null : typeof client === "string" ? client : NOBODY;
+    this.clientId = sid;
+    const previews =
+      typeof method === "string" && PREVIEW_METHODS.includes(method) ? method : this.#options.previewMethod;
+    const run: Run = {
+      item,
+      // The nodes' IS_CHANGED values are written into the graph that runs, not into the one that history shows.
+      prompt: Object.fromEntries(Object.entries(item.prompt).map(([id, node]) => [id, { ...node }])),
+      sid,
+      previewSize: previews === "none" ? undefined : this.#options.previewSize,
+      progress: new Progress(this.#options.sockets, item.promptId, sid),
+      results: new Map(),
+      executed: [],
+      outputs: {},
+      messages: [],
+    };
+    this.#announce(run, "execution_start", {});
+    this.#cache.setPrompt(run.prompt, this.#options);
+    for (const id of Object.keys(run.prompt)) {
+      const cached = this.#cache.get(id);
+      if (cached !== undefined) run.results.set(id, cached);
+    }
+    this.#announce(run, "execution_cached", { nodes: [...run.results.keys()] });
+    const isSuccess = await this.#runNodes(run);
+    if (isSuccess) this.#announce(run, "execution_success", {});
+    this.currentNode = null;
+    this.currentClass = undefined;
+    const meta = Object.keys(run.outputs).map((id) => [
+      id,
+      { node_id: id, display_node: id, parent_node: null, real_node_id: id },
+    ]);
+    return {
+      outputs: run.outputs,
+      status: { status_str: isSuccess ? "success" : "error", completed: isSuccess, messages: run.messages },
+      meta: Object.fromEntries(meta),
+    };
+  }
+
+  /** Records a message for the history and sends it to the prompt's client. */
+  #announce(run: Run, type: string, data: Record<string, unknown>, broadcast = false): void {
+    const message = { prompt_id: run.item.promptId, ...data, timestamp: Date.now() };
+    run.messages.push([type, message]);
+    if (run.sid !== null || broadcast) this.#options.sockets.send(type, message, run.sid);
+  }
+
+  #tell(run: Run, type: string, data: Record<string, unknown>): void {
+    if (run.sid !== null) this.#options.sockets.send(type, { ...data, prompt_id: run.item.promptId }, run.sid);
+  }
+
+  async #runNodes(run: Run): Promise<boolean> {
+    const isOutput = (classType: string) => this.#options.catalogue.get(classType)?.output_node === true;
+    const order = new ExecutionOrder(run.prompt, (id) => run.results.has(id), isOutput);
+    for (const id of run.item.outputs) order.add(id);
+    for (let id = order.next(); id !== undefined; id = order.next()) {
+      const cached = run.results.get(id);
+      if (cached !== undefined) this.#resend(run, id, cached);
+      else if (!(await this.#runNode(run, id))) return false;
+      order.complete(id);
+    }
+    return true;
+  }
+
+  #resend(run: Run, id: string, cached: NodeRun): void {
+    if (cached.ui !== undefined) run.outputs[id] = cached.ui;
+    this.#tell(run, "executed", { node: id, display_node: id, output: cached.ui ?? null });
+    run.progress.finish(id);
+  }
+
+  /** False when the node failed; the failure is announced. */
+  async #runNode(run: Run, id: string): Promise<boolean> {
+    const classType = run.prompt[id]!.class_type;
+    const values = this.#collectInputs(run, id);
+    run.progress.start(id);
+    this.currentClass = classType;
+    if (run.sid !== null) this.currentNode = id;
+    this.#tell(run, "executing", { node: id, display_node: id });
+    try {
+      const result = await this.#callNode(run, id, classType, values);
+      if (result.ui !== undefined) {
+        run.outputs[id] = result.ui;
+        this.#tell(run, "executed", { node: id, display_node: id, output: result.ui });
+      }
+      run.results.set(id, result);
+      this.#cache.set(id, result);
+    } catch (error) {
+      this.#announceFailure(run, id, classType, values, error);
+      return false;
+    }
+    run.progress.finish(id);
+    run.executed.push(id);
+    return true;
+  }
+
+  /** A list of values per declared input: what a link brings, or the literal alone. */
+  #collectInputs(run: Run, id: string): Record<string, unknown[]> {
+    const { class_type: classType, inputs = {} } = run.prompt[id]!;
+    const nodeClass = this.#options.catalogue.get(classType)!;
+    const declared = resolveInputs(nodeClass, inputs).inputs;
+    const values: Record<string, unknown[]> = {};
+    for (const [name, value] of Object.entries(inputs)) {
+      if (isLink(value)) values[name] = run.results.get(value[0])?.outputs.at(value[1]) ?? [null];
+      else if (declared.has(name)) values[name] = [plain(value)];
+    }
+    return values;
+  }
+
+  async #callNode(run: Run, id: string, classType: string, values: Record<string, unknown[]>): Promise<NodeRun> {
+    const { catalogue, nodes, faults } = this.#options;
+    const nodeClass = catalogue.get(classType)!;
+    this.#throwIfInterrupted();
+    await faults.beforeNode(
+      classType,
+      Object.values(run.prompt).map((node) => node.class_type),
+    );
+    const missing = resolveInputs(nodeClass, run.prompt[id]!.inputs ?? {}).unresolved[0];
+    if (missing !== undefined)
+      throw new NodeError("TypeError", `${classType}.execute() missing 1 required positional argument: '${missing}'`);
+    const node = Object.hasOwn(nodes, classType) ? nodes[classType] : undefined;
+    if (node === undefined)
+      throw new NodeError(
+        "NotImplementedError",
+        `the emulator does not run ${classType}; it stands in for ComfyUI without Python`,
+      );
+
+    const context = this.#context(run, id, classType);
+    const calls = nodeClass.is_input_list ? [values] : slices(values);
+    const outputs: unknown[][] = nodeClass.output.map(() => []);
+    const uis: Record<string, unknown[]>[] = [];
+    for (const inputs of calls) {
+      this.#throwIfInterrupted();
+      const result = await node.run(inputs, context);
+      for (const [slot, value] of result.outputs.entries()) {
+        if (nodeClass.output_is_list[slot] && Array.isArray(value)) outputs[slot]?.push(...value);
+        else outputs[slot]?.push(value);
+      }
+      if (result.ui !== undefined) uis.push(result.ui);
+    }
+    const keys = Object.keys(uis[0] ?? {});
+    const ui =
+      keys.length === 0
+        ? undefined
+        : Object.fromEntries(keys.map((key) => [key, uis.flatMap((part) => part[key] ?? [])]));
+    return { outputs, ui };
+  }
+
+  #context(run: Run, id: string, classType: string): NodeContext {
+    const bar = new ProgressBar(run.progress, id, {
+      throwIfInterrupted: () => this.#throwIfInterrupted(),
+      previewSize: run.previewSize,
+      stepsArePictures: PICTURE_SENDERS.has(classType),
+    });
+    return {
+      nodeId: id,
+      promptId: run.item.promptId,
+      prompt: run.prompt as unknown as Record<string, unknown>,
+      extraPnginfo: run.item.extraData["extra_pnginfo"] as Record<string, unknown> | undefined,
+      folders: this.#options.folders,
+      stepDelayMs: this.#options.stepDelayMs,
+      progress: (value, max, preview) => bar.step(value, max, preview),
+      sendImage: (bytes, format) => bar.sendImage(bytes, format),
+    };
+  }
+
+  #throwIfInterrupted(): void {
+    if (!this.#isInterrupted) return;
+    this.#isInterrupted = false;
+    throw new InterruptError();
+  }
+
+  #announceFailure(run: Run, id: string, classType: string, values: Record<string, unknown[]>, error: unknown): void {
+    const common = { node_id: id, node_type: classType, executed: run.executed };
+    if (error instanceof InterruptError) {
+      log.info("Processing interrupted");
+      this.#announce(run, "execution_interrupted", common, true);
+      return;
+    }
+    const { type, message } = describe(error);
+    log.error(`!!! Exception during processing !!! ${message}`);
+    log.error(`Traceback (most recent call last):\n${traceback(classType).join("")}${type}: ${message}\n`);
+    if (type === OUT_OF_MEMORY) log.error("Got an OOM, unloading all loaded models.");
+    this.#announce(run, "execution_error", {
+      ...common,
+      exception_message: `${message}\n${type === OUT_OF_MEMORY ? OUT_OF_MEMORY_TIPS : ""}`,
+      exception_type: type,
+      traceback: traceback(classType),
+      current_inputs: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list.map(format)])),
+      current_outputs: Object.keys(run.prompt),
+    });
+  }
+}
+
+/** One call per element of the longest list; shorter lists repeat their last item. */
+function slices(values: Record<string, unknown[]>): Record<string, unknown>[] {
+  const count = Math.max(1, ...Object.values(values).map((list) => list.length));
+  return Array.from({ length: count }, (_, i) =>
+    Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list[Math.min(i, list.length - 1)]])),
+  );
+}
+
+function describe(error: unknown): { type: string; message: string } {
+  if (error instanceof NodeError) return { type: error.exceptionType, message: error.message };
+  if (error instanceof PythonError) return { type: error.type, message: error.message };
+  return error instanceof Error
+    ? { type: error.name, message: error.message }
+    : { type: "Exception", message: String(error) };
+}
+
+/** A value in `current_inputs`: scalars as they are, everything else as text. */
+function format(value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value !== "object" || value === null) return value;
+  if (!("kind" in value)) return repr(JSON.parse(dumps(value)));
+  const { kind, batch, height, width, channels } = value as Record<string, unknown>;
+  return `${kind}(${[batch, height, width, channels].filter((size) => size !== undefined).join(", ")})`;
+}
+
+function traceback(classType: string): string[] {
+  return [`  File "emulator", in execute\n`, `  File "emulator", in ${classType}\n`];
+}
