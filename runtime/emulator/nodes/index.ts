@@ -1,0 +1,8 @@
+/** Every class that the emulator runs, by class type. */
+import { BLENDING } from "./blend.ts";
+import { GEOMETRY } from "./geometry.ts";
+import { LOAD_AND_SAVE } from "./load-save.ts";
+import { MASKS } from "./masks.ts";
+import type { NodeImplementation } from "./node.ts";
+
+export const NODES: Record<string, NodeImplementation> = { ...LOAD_AND_SAVE, ...GEOMETRY, ...MASKS, ...BLENDING };
