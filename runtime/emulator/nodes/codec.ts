@@ -1,6 +1,7 @@
 /** Picture files: decoding as LoadImage does, encoding with ComfyUI's metadata. */
 import { crc32 } from "node:zlib";
 import sharp, { type Metadata } from "sharp";
+import { dumps } from "../python.ts";
 import { type ImageBatch, type MaskBatch, type NodeContext, NodeError } from "./node.ts";
 import { channelOf, mapValues, newImage, newMask, type Raster, toBytes } from "./raster.ts";
 
@@ -105,12 +106,9 @@ export function metadataTexts({
   return [...entries.map(([key, value]): [string, string] => [key, asciiJson(value)]), ["engine", ENGINE_NOTE]];
 }
 
-/** JSON as Python's `json.dumps` writes it: ASCII only, so that it fits a tEXt chunk. */
+/** Python's JSON in ASCII, so that it fits a tEXt chunk. */
 function asciiJson(value: unknown): string {
-  const text = JSON.stringify(value, (_, item: unknown) =>
-    typeof item === "bigint" ? JSON.rawJSON(String(item)) : item,
-  );
-  return text.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return dumps(value).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** An animated WebP, or a plain one of a single picture. `effort` 0 to 6 is libwebp's method. */

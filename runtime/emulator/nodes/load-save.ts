@@ -108,7 +108,7 @@ const saveImageWebsocket = effectful(async (inputs, context) => {
     await context.progress(item, images.batch);
     context.sendImage(await encodePng(images, item, [["engine", ENGINE_NOTE]], 1), "png");
   }
-  return { outputs: [], ui: {} };
+  return { outputs: [] };
 });
 
 export const LOAD_AND_SAVE: Record<string, NodeImplementation> = {
