@@ -1,0 +1,55 @@
+/** What the engine can do, as `/object_info` tells it: node classes, their inputs, and the names that a combo offers. */
+import type { ComfyClient } from "./client.ts";
+
+interface ClassInfo {
+  input?: Partial<Record<"required" | "optional", Record<string, unknown>>>;
+  output_node?: boolean;
+}
+
+export class Catalogue {
+  readonly #classes: Map<string, ClassInfo>;
+  readonly #client: ComfyClient;
+
+  private constructor(client: ComfyClient, objectInfo: Record<string, unknown>) {
+    this.#client = client;
+    this.#classes = new Map(Object.entries(objectInfo as Record<string, ClassInfo>));
+  }
+
+  static async load(client: ComfyClient): Promise<Catalogue> {
+    return new Catalogue(client, await client.objectInfo());
+  }
+
+  /** Reads one class again; its lists change when files come and go. */
+  async refresh(classType: string): Promise<void> {
+    const info = await this.#client.objectInfo(classType);
+    for (const [name, entry] of Object.entries(info)) this.#classes.set(name, entry as ClassInfo);
+  }
+
+  has(classType: string): boolean {
+    return this.#classes.has(classType);
+  }
+
+  get classTypes(): string[] {
+    return [...this.#classes.keys()];
+  }
+
+  /** Whether ComfyUI runs a node of this class for its own sake; only what such nodes need is run at all. */
+  isOutput(classType: string): boolean {
+    return this.#classes.get(classType)?.output_node === true;
+  }
+
+  /** The names that a combo input offers; empty when the class or the input does not exist. */
+  choices(classType: string, input: string): string[] {
+    const inputs = this.#classes.get(classType)?.input;
+    const spec = inputs?.required?.[input] ?? inputs?.optional?.[input];
+    if (!Array.isArray(spec)) return [];
+    const [type, options] = spec as [unknown, { options?: unknown } | undefined];
+    // Two shapes are in use: [["a","b"], {...}] and ["COMBO", {"options": ["a","b"]}].
+    const names = Array.isArray(type) ? type : options?.options;
+    return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+  }
+
+  get checkpoints(): string[] {
+    return this.choices("CheckpointLoaderSimple", "ckpt_name");
+  }
+}

@@ -1,0 +1,124 @@
+/** ComfyUI's HTTP API, as much of it as running prompts needs. Every call is bounded in time. */
+import { EndpointError } from "../errors.ts";
+import { parsePythonJson } from "../json.ts";
+import type { Graph } from "./graph.ts";
+
+export interface Submission {
+  prompt: Graph;
+  promptId: string;
+  clientId: string;
+  extraData: Record<string, unknown>;
+}
+
+export interface HistoryEntry {
+  outputs: Record<string, Record<string, unknown>>;
+  status: { status_str: "success" | "error"; messages: [event: string, data: Record<string, unknown>][] };
+}
+
+/** One file that a node produced, as ComfyUI names it. */
+export interface FileReference {
+  filename: string;
+  subfolder: string;
+  type: "output" | "temp" | "input";
+}
+
+export interface SystemStats {
+  system: { comfyui_version?: string; emulator?: boolean };
+  devices: { name: string; type: string; vram_total: number; vram_free: number }[];
+}
+
+/** Outcome of `POST /prompt`: `nodeErrors` is non-empty with status 200 too, when only some outputs are valid. */
+export interface SubmissionAnswer {
+  accepted: boolean;
+  error?: { type: string; message: string; details: string; extra_info?: Record<string, unknown> };
+  nodeErrors: Record<string, unknown>;
+}
+
+export type ComfyClient = ReturnType<typeof createClient>;
+
+const CALL_TIMEOUT_MS = 30_000;
+
+/**
+ * A client of one engine.
+ * @param baseUrl without a trailing slash.
+ * @throws (every method) EndpointError `comfyui_unreachable` when the engine does not answer or answers with a 5xx.
+ */
+export function createClient(baseUrl: string) {
+  async function call(path: string, body?: unknown, timeoutMs = CALL_TIMEOUT_MS): Promise<Response> {
+    try {
+      const response = await fetch(baseUrl + path, {
+        ...(body !== undefined && {
+          method: "POST",
+          body: JSON.stringify(body),
+          headers: { "content-type": "application/json" },
+        }),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      if (response.status < 500) return response;
+      throw new Error(`status ${response.status}: ${(await response.text()).slice(0, 200)}`);
+    } catch (cause) {
+      throw new EndpointError("comfyui_unreachable", `ComfyUI did not answer ${path.split("?")[0]}`, { cause });
+    }
+  }
+
+  async function json<T>(path: string, body?: unknown, timeoutMs?: number): Promise<T> {
+    const response = await call(path, body, timeoutMs);
+    return parsePythonJson(await response.text()) as T;
+  }
+
+  return {
+    async submit({ prompt, promptId, clientId, extraData }: Submission): Promise<SubmissionAnswer> {
+      const body = { prompt, prompt_id: promptId, client_id: clientId, extra_data: extraData };
+      const response = await call("/prompt", body, 60_000);
+      const answer = parsePythonJson(await response.text()) as {
+        error?: SubmissionAnswer["error"];
+        node_errors?: SubmissionAnswer["nodeErrors"];
+      };
+      return {
+        accepted: response.ok,
+        nodeErrors: answer.node_errors ?? {},
+        ...(answer.error && { error: answer.error }),
+      };
+    },
+
+    /** The entry of a finished prompt; undefined while it waits or runs, and when it is unknown. */
+    async history(promptId: string): Promise<HistoryEntry | undefined> {
+      const entries = await json<Record<string, HistoryEntry>>(`/history/${promptId}`);
+      return entries[promptId];
+    },
+
+    async queue(): Promise<{ running: string[]; pending: string[] }> {
+      const queue = await json<Record<"queue_running" | "queue_pending", [number, string][]>>("/queue");
+      return { running: queue.queue_running.map(([, id]) => id), pending: queue.queue_pending.map(([, id]) => id) };
+    },
+
+    /** Takes a waiting prompt off the queue; ComfyUI answers 200 for unknown ids too. */
+    dequeue: (promptId: string) => call("/queue", { delete: [promptId] }),
+    /** Interrupts the prompt if it is the one that runs. */
+    interrupt: (promptId: string) => call("/interrupt", { prompt_id: promptId }),
+    /** Drops a finished prompt from ComfyUI's memory; a history keeps whole graphs. */
+    forget: (promptId: string) => call("/history", { delete: [promptId] }),
+    /** Asks the worker to unload the models and free the GPU's memory before the next prompt. */
+    freeMemory: () => call("/free", { unload_models: true, free_memory: true }),
+
+    /** Whether the server answers at all; the cheapest question there is. */
+    isServing: () =>
+      call("/prompt", undefined, 5_000).then(
+        (response) => response.ok,
+        () => false,
+      ),
+    systemStats: (timeoutMs?: number) => json<SystemStats>("/system_stats", undefined, timeoutMs),
+    objectInfo: (classType?: string) =>
+      json<Record<string, unknown>>(
+        classType === undefined ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`,
+        undefined,
+        120_000,
+      ),
+
+    /** The bytes of an output; undefined when ComfyUI does not find it. */
+    async view({ filename, subfolder, type }: FileReference): Promise<Buffer | undefined> {
+      const response = await call(`/view?${new URLSearchParams({ filename, subfolder, type })}`, undefined, 120_000);
+      return response.ok ? Buffer.from(await response.arrayBuffer()) : undefined;
+    },
+  };
+}

@@ -1,0 +1,237 @@
+/** Queues one prompt and follows it to its end, whatever the socket, the process or the caller do meanwhile. */
+import { EndpointError } from "../errors.ts";
+import type { ComfyClient } from "./client.ts";
+import type { Graph } from "./graph.ts";
+import { type Progress, PromptRecord, type PromptResult } from "./prompt-record.ts";
+import { rejection } from "./rejection.ts";
+import type { EngineSocket, PreviewFrame } from "./socket.ts";
+
+/** One engine process, from its first answer to its end. */
+export interface EngineLink {
+  client: ComfyClient;
+  socket: EngineSocket;
+  /** Fires with an EndpointError when the process is gone. */
+  gone: AbortSignal;
+  /** Declares the process unfit (its worker thread is dead, it does not answer ...): it is killed and `gone` fires. */
+  condemn(reason: string): void;
+}
+
+export interface PromptOptions {
+  promptId: string;
+  /** Its reason is the EndpointError that the caller gets. */
+  signal: AbortSignal;
+  extraData?: Record<string, unknown>;
+  onProgress?(progress: Progress): void;
+  onPreview?(frame: PreviewFrame): void;
+}
+
+export interface RunningPrompt {
+  /** Settles as soon as the outcome is known; on abort, as soon as the interrupt is on its way. */
+  result: Promise<PromptResult>;
+  /** Resolves when the engine no longer works on the prompt. */
+  settled: Promise<void>;
+}
+
+/** Without a word about the prompt for this long, ComfyUI is asked about it: the socket may be open and deaf. */
+const SILENCE_MS = 2_000;
+/** How often it is asked while messages are known to be missing. */
+const POLL_MS = 250;
+/** An interrupt only acts between steps, so a long kernel or a model load may finish first. */
+const INTERRUPT_GRACE_MS = 20_000;
+/** ComfyUI's event loop stalls while it validates huge graphs or encodes pictures; after this it is taken for dead. */
+const UNRESPONSIVE_MS = 30_000;
+/** So many checks in a row must agree before a prompt is called lost or a worker dead: history and queue change one after the other. */
+const STRIKES = 4;
+const SOCKET_WAIT_MS = 5_000;
+
+/** Starts a prompt on the engine; see comfyui-protocol: done is `executing` with a null node, not `execution_success`. */
+export function runPrompt(link: EngineLink, graph: Graph, options: PromptOptions): RunningPrompt {
+  const { signal, promptId } = options;
+  const prompt = new FollowedPrompt(link, options);
+  const ended = prompt.run(graph).finally(() => link.client.forget(promptId).catch(() => {}));
+
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => {
+    aborted.reject(signal.reason);
+    void prompt.stop();
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+
+  return {
+    result: Promise.race([ended, aborted.promise]).finally(() => signal.removeEventListener("abort", onAbort)),
+    settled: ended.then(
+      () => {},
+      () => {},
+    ),
+  };
+}
+
+class FollowedPrompt {
+  readonly #link: EngineLink;
+  readonly #options: PromptOptions;
+  readonly #record = new PromptRecord();
+  readonly #end = Promise.withResolvers<void>();
+  #submitted = false;
+  #stopping = false;
+  /** Whether messages may have been missed, so that only the history is complete. */
+  #hasGap = false;
+  #heardAt = Date.now();
+  #checkedAt = 0;
+  #strikes = 0;
+
+  constructor(link: EngineLink, options: PromptOptions) {
+    this.#link = link;
+    this.#options = options;
+  }
+
+  async run(graph: Graph): Promise<PromptResult> {
+    const { socket, gone } = this.#link;
+    const onGone = () => this.#end.reject(gone.reason);
+    gone.addEventListener("abort", onGone, { once: true });
+    if (gone.aborted) onGone();
+    // Messages can overtake the answer to POST /prompt, so the listener comes first.
+    const unsubscribe = socket.subscribe(this.#options.promptId, {
+      onMessage: (message) => {
+        this.#heardAt = Date.now();
+        if (message.type === "progress") this.#reportProgress(message.data);
+        if (this.#record.apply(message) && !this.#hasGap) this.#end.resolve();
+      },
+      onPreview: (frame) => this.#options.onPreview?.(frame),
+      onGap: () => {
+        this.#hasGap = true;
+      },
+    });
+    const watchdog = setInterval(() => void this.#watch(), POLL_MS);
+    try {
+      await Promise.race([this.#submit(graph), this.#end.promise]);
+      await this.#end.promise;
+      return this.#record.result();
+    } catch (error) {
+      if (error instanceof EndpointError && error.code === "comfyui_exited" && !gone.aborted)
+        this.#link.condemn(error.message);
+      throw error;
+    } finally {
+      clearInterval(watchdog);
+      unsubscribe();
+      gone.removeEventListener("abort", onGone);
+    }
+  }
+
+  /** Takes the prompt off the queue or interrupts it; a process that does not obey is condemned. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (!this.#submitted) return this.#end.reject(this.#options.signal.reason);
+    const deadline = setTimeout(
+      () => this.#link.condemn(`a prompt did not stop within ${INTERRUPT_GRACE_MS / 1000} s of its interrupt`),
+      INTERRUPT_GRACE_MS,
+    );
+    this.#end.promise.catch(() => {}).finally(() => clearTimeout(deadline));
+    await this.#sendStop();
+  }
+
+  async #sendStop(): Promise<void> {
+    const { promptId } = this.#options;
+    const { client } = this.#link;
+    // Dequeue first: an interrupt of a prompt that still waits is ignored, and the prompt would run later.
+    await client
+      .dequeue(promptId)
+      .then(() => client.interrupt(promptId))
+      .catch(() => {});
+  }
+
+  async #submit(graph: Graph): Promise<void> {
+    const { client, socket } = this.#link;
+    const { promptId, extraData = {}, signal } = this.#options;
+    const clientId = await this.#clientId(socket);
+    signal.throwIfAborted();
+    this.#submitted = true;
+    const answer = await client.submit({ prompt: graph, promptId, clientId, extraData }).catch(async (error) => {
+      // The connection may have broken after ComfyUI took the prompt.
+      const known = await this.#isKnown().catch(() => false);
+      if (!known) throw error;
+      return { accepted: true, nodeErrors: {} };
+    });
+    this.#heardAt = Date.now();
+    const isPartlyInvalid = answer.accepted && Object.keys(answer.nodeErrors).length > 0;
+    if (isPartlyInvalid) await this.#sendStop();
+    if (!answer.accepted || isPartlyInvalid) throw rejection(answer, graph);
+    if (this.#stopping) await this.#sendStop();
+  }
+
+  /** The socket's client id; without a socket the prompt still runs, and is followed through the history. */
+  async #clientId(socket: EngineSocket): Promise<string> {
+    const limit = AbortSignal.any([this.#options.signal, this.#link.gone, AbortSignal.timeout(SOCKET_WAIT_MS)]);
+    return socket.connected(limit).catch(() => {
+      this.#hasGap = true;
+      return this.#options.promptId;
+    });
+  }
+
+  #isChecking = false;
+  #unansweredSince: number | undefined;
+
+  async #watch(): Promise<void> {
+    const isUrgent = this.#hasGap || this.#stopping || this.#strikes > 0;
+    const isQuiet = Date.now() - Math.max(this.#heardAt, this.#checkedAt) > SILENCE_MS;
+    if (!this.#submitted || this.#isChecking || !(isUrgent || isQuiet)) return;
+    this.#isChecking = true;
+    this.#checkedAt = Date.now();
+    try {
+      await this.#reconcile();
+      this.#unansweredSince = undefined;
+    } catch {
+      this.#unansweredSince ??= Date.now();
+      if (Date.now() - this.#unansweredSince > UNRESPONSIVE_MS)
+        this.#link.condemn(`no answer for ${UNRESPONSIVE_MS / 1000} s`);
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  /** Asks ComfyUI where the prompt stands: finished, running, waiting, or lost. */
+  async #reconcile(): Promise<void> {
+    const { client, socket } = this.#link;
+    const { promptId } = this.#options;
+    const entry = await client.history(promptId);
+    if (entry) {
+      // It ended and the socket, believed healthy, did not say so: it is deaf.
+      if (!this.#hasGap && Date.now() - this.#heardAt > SILENCE_MS) socket.reconnect();
+      this.#record.applyHistory(entry);
+      return this.#end.resolve();
+    }
+    const { running, pending } = await client.queue();
+    if (running.includes(promptId)) {
+      this.#strikes = 0;
+      return;
+    }
+    if (pending.includes(promptId)) {
+      this.#strikes = running.length === 0 ? this.#strikes + 1 : 0;
+      if (this.#strikes >= STRIKES) this.#link.condemn("its worker thread is dead: a prompt waits and none runs");
+      return;
+    }
+    if (++this.#strikes < STRIKES) return;
+    if (this.#stopping) return this.#end.reject(this.#options.signal.reason);
+    this.#end.reject(
+      new EndpointError(
+        "comfyui_exited",
+        "ComfyUI no longer knows the prompt; it was restarted or its queue was cleared",
+      ),
+    );
+  }
+
+  async #isKnown(): Promise<boolean> {
+    const { client } = this.#link;
+    const { promptId } = this.#options;
+    const { running, pending } = await client.queue();
+    return running.includes(promptId) || pending.includes(promptId) || (await client.history(promptId)) !== undefined;
+  }
+
+  #reportProgress(data: Record<string, unknown>): void {
+    this.#options.onProgress?.({
+      nodeId: String(data["node"]),
+      value: Number(data["value"]),
+      max: Number(data["max"]),
+    });
+  }
+}

@@ -1,0 +1,109 @@
+/** The engine as invocations see it: run a graph, read and remove the files that it made. */
+import { randomUUID } from "node:crypto";
+import { readFile, rm } from "node:fs/promises";
+import { join, normalize, sep } from "node:path";
+import type { Catalogue } from "./comfyui/catalogue.ts";
+import type { FileReference } from "./comfyui/client.ts";
+import type { Graph } from "./comfyui/graph.ts";
+import type { PromptResult } from "./comfyui/prompt-record.ts";
+import { type PromptOptions, runPrompt } from "./comfyui/run-prompt.ts";
+import { EndpointError } from "./errors.ts";
+import type { EnginePlan } from "./launch.ts";
+import { Permit } from "./permit.ts";
+import type { ServingEngine, Supervisor } from "./supervisor.ts";
+
+/** The prompt id is the engine's business: a prompt that is tried again has a new one. */
+export type RunOptions = Omit<PromptOptions, "promptId"> & {
+  /** Called when the prompt is handed to ComfyUI, after any wait for its turn. */
+  onStart?(promptId: string): void;
+};
+
+/** Reads and removes what a prompt left on disk. */
+export interface OutputFiles {
+  /** @throws EndpointError `output_missing`. */
+  read(file: FileReference): Promise<Buffer>;
+  /** Removes it when the disk is ours; never throws. */
+  remove(file: FileReference): Promise<void>;
+}
+
+export class Engine implements OutputFiles {
+  readonly supervisor: Supervisor;
+  readonly #plan: EnginePlan;
+  readonly #permit = new Permit();
+
+  constructor(plan: EnginePlan, supervisor: Supervisor) {
+    this.#plan = plan;
+    this.supervisor = supervisor;
+  }
+
+  /** Prompts that wait for their turn. */
+  get waiting(): number {
+    return this.#permit.waiting;
+  }
+
+  /** The node catalogue; waits for the engine to serve. @throws as {@link Supervisor.whenServing}. */
+  async catalogue(signal: AbortSignal): Promise<Catalogue> {
+    return (await this.supervisor.whenServing(signal)).catalogue;
+  }
+
+  /**
+   * Runs a graph when its turn comes. After an out-of-memory error the GPU's memory is freed and the graph tried once more.
+   * @throws EndpointError with any code of `runtime/`; the signal's reason when it fires.
+   */
+  async run(graph: Graph, options: RunOptions): Promise<PromptResult> {
+    try {
+      return await this.#runOnce(graph, options);
+    } catch (error) {
+      if (!(error instanceof EndpointError) || error.code !== "out_of_memory") throw error;
+      await this.supervisor.serving?.link.client.freeMemory();
+      return await this.#runOnce(graph, options);
+    }
+  }
+
+  async #runOnce(graph: Graph, { onStart, ...options }: RunOptions): Promise<PromptResult> {
+    const release = await this.#permit.acquire(options.signal);
+    let serving: ServingEngine;
+    try {
+      serving = await this.supervisor.whenServing(options.signal);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    this.supervisor.took();
+    const promptId = randomUUID();
+    onStart?.(promptId);
+    const prompt = runPrompt(serving.link, graph, { ...options, promptId });
+    // The turn is given back when the engine is idle again, which after an abort is later than the answer to the caller.
+    void prompt.settled.then(() => {
+      this.supervisor.released({ finished: !serving.link.gone.aborted });
+      release();
+    });
+    return await prompt.result;
+  }
+
+  async read(file: FileReference): Promise<Buffer> {
+    const path = this.#pathOf(file);
+    const bytes = path === undefined ? await this.#view(file) : await readFile(path).catch(() => undefined);
+    if (bytes) return bytes;
+    throw new EndpointError("output_missing", `ComfyUI named the output "${file.filename}", but it cannot be read`);
+  }
+
+  async remove(file: FileReference): Promise<void> {
+    const path = this.#pathOf(file);
+    if (path !== undefined) await rm(path, { force: true, recursive: true }).catch(() => {});
+  }
+
+  async #view(file: FileReference): Promise<Buffer | undefined> {
+    return this.supervisor.serving?.link.client.view(file);
+  }
+
+  /** Where a file lies; undefined for an external engine. A name that leaves its folder is no output of ours. */
+  #pathOf({ filename, subfolder, type }: FileReference): string | undefined {
+    const root = this.#plan.folders?.[type];
+    if (root === undefined) return undefined;
+    const path = normalize(join(root, subfolder, filename));
+    if (!path.startsWith(root + sep))
+      throw new EndpointError("output_missing", `the output "${filename}" lies outside ComfyUI's ${type} folder`);
+    return path;
+  }
+}

@@ -1,0 +1,121 @@
+/** Which engine is run and how: the command line, the folders and the address of one engine. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface EngineFolders {
+  input: string;
+  output: string;
+  temp: string;
+}
+
+export interface EnginePlan {
+  kind: "comfyui" | "emulator" | "external";
+  url: string;
+  /** Absent when somebody else runs the engine; so are the folders. */
+  command?: readonly string[];
+  cwd?: string;
+  env: Record<string, string | undefined>;
+  folders?: EngineFolders;
+  /** Removes what was made for this engine alone, when nothing of it is needed any more. */
+  cleanUp(): void;
+}
+
+export interface EngineSettings {
+  home: string | undefined;
+  command: readonly string[] | undefined;
+  url: string | undefined;
+  emulator: boolean;
+  args: readonly string[];
+  python: string | undefined;
+  /** 0: any free port. */
+  port: number;
+  dataDir: string | undefined;
+  inputDir: string | undefined;
+  outputDir: string | undefined;
+  env: Record<string, string | undefined>;
+}
+
+/** Pictures of one invocation fit many times over; less than this and a real disk is the safer place. */
+const MIN_TMPFS_BYTES = 2 * 1024 ** 3;
+const TMPFS = "/dev/shm";
+
+/** Flags that suit a headless worker, each used when this ComfyUI knows it (names come and go between versions). */
+const OPTIONAL_FLAGS: readonly (readonly [flag: string, ...values: string[]])[] = [
+  ["--disable-auto-launch"],
+  ["--database-url", "sqlite:///:memory:"], // no lock on a shared volume, no write to a read-only image
+  ["--disable-assets"], // newer versions scan every model folder at start otherwise
+];
+
+/** Decides how the engine is started; makes its folders. */
+export async function planEngine(settings: EngineSettings): Promise<EnginePlan> {
+  const { url, env } = settings;
+  if (url !== undefined) return { kind: "external", url: url.replace(/\/+$/, ""), env, cleanUp() {} };
+
+  const port = settings.port || (await freePort());
+  const data = dataDirectory(settings.dataDir);
+  const folders: EngineFolders = {
+    // People keep pictures that their graphs name in ComfyUI's own input folder.
+    input: settings.inputDir ?? (settings.home === undefined ? join(data.path, "input") : join(settings.home, "input")),
+    output: settings.outputDir ?? join(data.path, "output"),
+    temp: join(data.path, "temp"),
+  };
+  // ComfyUI appends /temp to the temp directory that it is given.
+  const flags = [
+    ["--listen", "127.0.0.1", "--port", String(port)],
+    ["--input-directory", folders.input, "--output-directory", folders.output, "--temp-directory", data.path],
+  ].flat();
+  for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true });
+
+  const base = { url: `http://127.0.0.1:${port}`, env, folders, cleanUp: data.remove };
+  if (settings.emulator)
+    return { ...base, kind: "emulator", command: [process.execPath, emulatorEntry(), ...flags, ...settings.args] };
+  if (settings.command) return { ...base, kind: "comfyui", command: [...settings.command, ...flags, ...settings.args] };
+  const home = settings.home!;
+  const known = knownFlags(home);
+  const optional = OPTIONAL_FLAGS.filter(([flag]) => known.includes(`"${flag}"`)).flat();
+  const command = [settings.python ?? pythonOf(home), "-u", "main.py", ...flags, ...optional, ...settings.args];
+  return { ...base, kind: "comfyui", command, cwd: home };
+}
+
+/** The text that declares ComfyUI's flags; an unknown flag would end it at once, and asking `--help` would cost a Python start. */
+function knownFlags(home: string): string {
+  const file = join(home, "comfy", "cli_args.py");
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+function pythonOf(home: string): string {
+  const candidates = [".venv", "venv"].map((venv) => join(home, venv, "bin", "python"));
+  return candidates.find((path) => existsSync(path)) ?? "python3";
+}
+
+/** The emulator beside this file: a source file in development, a bundle in the image. */
+function emulatorEntry(): string {
+  const relative = import.meta.url.endsWith(".ts") ? "./emulator/main.ts" : "./emulator.mjs";
+  return fileURLToPath(new URL(relative, import.meta.url));
+}
+
+function dataDirectory(configured: string | undefined): { path: string; remove(): void } {
+  if (configured !== undefined) {
+    mkdirSync(configured, { recursive: true });
+    return { path: configured, remove() {} };
+  }
+  const path = mkdtempSync(join(hasRoomyTmpfs() ? TMPFS : tmpdir(), "comfy-endpoint-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+function hasRoomyTmpfs(): boolean {
+  if (!existsSync(TMPFS)) return false;
+  const { bavail, bsize } = statfsSync(TMPFS);
+  return bavail * bsize >= MIN_TMPFS_BYTES;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address ? address.port : 0;
+}
