@@ -1,0 +1,158 @@
+/** A1111's one sampler name, resolved to ComfyUI's sampler and scheduler. Names and rules: A1111 v1.10.1, modules/sd_samplers.py and sd_schedulers.py. */
+import { EndpointError } from "../runtime/errors.ts";
+
+export interface SdapiSampler {
+  name: string;
+  aliases: readonly string[];
+  /** The scheduler that `Automatic` means; A1111's default where there is none is Uniform. */
+  automatic?: string;
+  /** ComfyUI's sampler; absent where no core node does the same. */
+  comfyui?: string;
+  /** ComfyUI's scheduler under `Automatic`, where it differs from that of the scheduler's name. */
+  automaticComfyui?: string;
+  /** CFG++ samplers of ComfyUI take a twelfth and a half of A1111's scale. */
+  cfgDivisor?: number;
+  modelSampling?: "lcm";
+}
+
+/** In A1111's order. */
+export const SDAPI_SAMPLERS: readonly SdapiSampler[] = [
+  { name: "DPM++ 2M", aliases: ["k_dpmpp_2m"], automatic: "karras", comfyui: "dpmpp_2m" },
+  { name: "DPM++ SDE", aliases: ["k_dpmpp_sde"], automatic: "karras", comfyui: "dpmpp_sde_gpu" },
+  { name: "DPM++ 2M SDE", aliases: ["k_dpmpp_2m_sde"], automatic: "exponential", comfyui: "dpmpp_2m_sde_gpu" },
+  {
+    name: "DPM++ 2M SDE Heun",
+    aliases: ["k_dpmpp_2m_sde_heun"],
+    automatic: "exponential",
+    comfyui: "dpmpp_2m_sde_heun_gpu",
+  },
+  { name: "DPM++ 2S a", aliases: ["k_dpmpp_2s_a"], automatic: "karras", comfyui: "dpmpp_2s_ancestral" },
+  { name: "DPM++ 3M SDE", aliases: ["k_dpmpp_3m_sde"], automatic: "exponential", comfyui: "dpmpp_3m_sde_gpu" },
+  { name: "Euler a", aliases: ["k_euler_a", "k_euler_ancestral"], comfyui: "euler_ancestral" },
+  { name: "Euler", aliases: ["k_euler"], comfyui: "euler" },
+  { name: "LMS", aliases: ["k_lms"], comfyui: "lms" },
+  { name: "Heun", aliases: ["k_heun"], comfyui: "heun" },
+  { name: "DPM2", aliases: ["k_dpm_2"], automatic: "karras", comfyui: "dpm_2" },
+  { name: "DPM2 a", aliases: ["k_dpm_2_a"], automatic: "karras", comfyui: "dpm_2_ancestral" },
+  { name: "DPM fast", aliases: ["k_dpm_fast"], comfyui: "dpm_fast" },
+  { name: "DPM adaptive", aliases: ["k_dpm_ad"], comfyui: "dpm_adaptive" },
+  { name: "Restart", aliases: ["restart"], automatic: "karras" },
+  { name: "DDIM", aliases: ["ddim"], comfyui: "ddim", automaticComfyui: "ddim_uniform" },
+  {
+    name: "DDIM CFG++",
+    aliases: ["ddim_cfgpp"],
+    comfyui: "euler_cfg_pp",
+    automaticComfyui: "ddim_uniform",
+    cfgDivisor: 12.5,
+  },
+  { name: "PLMS", aliases: ["plms"] },
+  { name: "UniPC", aliases: ["unipc"], comfyui: "uni_pc" },
+  { name: "LCM", aliases: ["k_lcm"], comfyui: "lcm", automaticComfyui: "sgm_uniform", modelSampling: "lcm" },
+];
+
+export interface SdapiScheduler {
+  name: string;
+  label: string;
+  aliases: readonly string[];
+  /** ComfyUI's scheduler; absent where KSampler has none that does the same. */
+  comfyui?: string;
+}
+
+const AUTOMATIC = "automatic";
+
+/** In A1111's order. */
+export const SDAPI_SCHEDULERS: readonly SdapiScheduler[] = [
+  { name: AUTOMATIC, label: "Automatic", aliases: [], comfyui: "normal" },
+  { name: "uniform", label: "Uniform", aliases: [], comfyui: "normal" },
+  { name: "karras", label: "Karras", aliases: [], comfyui: "karras" },
+  { name: "exponential", label: "Exponential", aliases: [], comfyui: "exponential" },
+  { name: "polyexponential", label: "Polyexponential", aliases: [], comfyui: "exponential" },
+  { name: "sgm_uniform", label: "SGM Uniform", aliases: ["SGMUniform"], comfyui: "sgm_uniform" },
+  { name: "kl_optimal", label: "KL Optimal", aliases: [], comfyui: "kl_optimal" },
+  { name: "align_your_steps", label: "Align Your Steps", aliases: [] },
+  { name: "simple", label: "Simple", aliases: [], comfyui: "simple" },
+  { name: "normal", label: "Normal", aliases: [], comfyui: "normal" },
+  { name: "ddim", label: "DDIM", aliases: [], comfyui: "ddim_uniform" },
+  { name: "beta", label: "Beta", aliases: [], comfyui: "beta" },
+];
+
+export interface ResolvedSampler {
+  /** A1111's names, as its `info` shows them. */
+  samplerName: string;
+  schedulerLabel: string;
+  sampler: string;
+  scheduler: string;
+  cfgDivisor: number;
+  modelSampling?: "lcm";
+}
+
+const isNamed = (wanted: string) => {
+  const lower = wanted.toLowerCase();
+  return (names: readonly string[]) => names.some((name) => name.toLowerCase() === lower);
+};
+
+const schedulerNames = ({ name, label, aliases }: SdapiScheduler) => [name, label, ...aliases];
+
+/**
+ * Resolves A1111's `sampler_name`/`sampler_index` and `scheduler`, the scheduler possibly being a suffix of the sampler
+ * (`DPM++ 2M Karras`). Unlike A1111 1.10, which takes another sampler for an unknown one, it refuses.
+ * @throws EndpointError `unknown_sampler`, or `unsupported_feature` for names that A1111 has and ComfyUI's core has not.
+ */
+export function resolveSampler(samplerName: string, schedulerName: string | null): ResolvedSampler {
+  const { base, suffix } = splitScheduler(samplerName);
+  const sampler = SDAPI_SAMPLERS.find(({ name, aliases }) => isNamed(base)([name, ...aliases]));
+  if (!sampler)
+    throw unknown(
+      "sampler",
+      samplerName,
+      SDAPI_SAMPLERS.map(({ name }) => name),
+    );
+
+  const wanted = schedulerName || suffix || AUTOMATIC;
+  const asked = SDAPI_SCHEDULERS.find((scheduler) => isNamed(wanted)(schedulerNames(scheduler)));
+  if (!asked)
+    throw unknown(
+      "scheduler",
+      wanted,
+      SDAPI_SCHEDULERS.map(({ label }) => label),
+    );
+  const isAutomatic = asked.name === AUTOMATIC;
+  const used = isAutomatic ? (SDAPI_SCHEDULERS.find(({ name }) => name === sampler.automatic) ?? asked) : asked;
+
+  const comfyuiScheduler = (isAutomatic && sampler.automaticComfyui) || used.comfyui;
+  if (sampler.comfyui === undefined) throw unsupported("sampler", sampler.name);
+  if (comfyuiScheduler === undefined) throw unsupported("scheduler", used.label);
+  return {
+    samplerName: sampler.name,
+    schedulerLabel: used.label,
+    sampler: sampler.comfyui,
+    scheduler: comfyuiScheduler,
+    cfgDivisor: sampler.cfgDivisor ?? 1,
+    ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
+  };
+}
+
+/** Each scheduler is tried once, in A1111's order; the last that matched counts. */
+function splitScheduler(name: string): { base: string; suffix: string | undefined } {
+  let base = name;
+  let suffix: string | undefined;
+  for (const scheduler of SDAPI_SCHEDULERS) {
+    const match = schedulerNames(scheduler).find((label) => base.toLowerCase().endsWith(` ${label.toLowerCase()}`));
+    if (match === undefined) continue;
+    base = base.slice(0, -match.length - 1);
+    suffix = scheduler.name;
+  }
+  return { base, suffix };
+}
+
+function unknown(kind: "sampler" | "scheduler", name: string, available: string[]): EndpointError {
+  return new EndpointError("unknown_sampler", `no ${kind} is called "${name}"; there are: ${available.join(", ")}`, {
+    details: { field: kind === "sampler" ? "sampler_name" : "scheduler", available },
+  });
+}
+
+function unsupported(kind: "sampler" | "scheduler", name: string): EndpointError {
+  return new EndpointError("unsupported_feature", `the ${kind} "${name}" has no equal among ComfyUI's core nodes`, {
+    details: { field: kind === "sampler" ? "sampler_name" : "scheduler" },
+  });
+}
