@@ -1,0 +1,35 @@
+/** From an HTTP request to an invocation: the caller that goes away cancels it. */
+import type { Context } from "hono";
+import { EndpointError } from "../../../runtime/errors.ts";
+import type { Endpoint } from "../../endpoint.ts";
+import type { Dialect, InvocationResult } from "../../invocation.ts";
+import type { BodyReader } from "./body.ts";
+
+/** @throws EndpointError of the body or of the endpoint's refusal, before the body is read. */
+export async function invokeFromHttp(
+  context: Context,
+  endpoint: Endpoint,
+  bodies: BodyReader,
+  dialect: Dialect,
+): Promise<InvocationResult> {
+  if (endpoint.refusal) throw endpoint.refusal;
+  const idempotencyKey = context.req.header("idempotency-key");
+  return bodies.read(context, (payload) =>
+    endpoint.invoke({
+      source: "http",
+      attempt: 1,
+      dialect,
+      payload,
+      signal: clientGone(context.req.raw.signal),
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    }),
+  );
+}
+
+function clientGone(connection: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  const abort = () => gone.abort(new EndpointError("cancelled", "the caller went away"));
+  if (connection.aborted) abort();
+  else connection.addEventListener("abort", abort, { once: true });
+  return gone.signal;
+}

@@ -1,0 +1,59 @@
+/** The HTTP face: listener, limits, auth; the routes of each dialect are in files of their own. */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { serve } from "@hono/node-server";
+import { Hono } from "hono";
+import type { Logger } from "pino";
+import { EndpointError } from "../../../runtime/errors.ts";
+import type { Config } from "../../config.ts";
+import type { Endpoint } from "../../endpoint.ts";
+import { bearerAuth } from "./auth.ts";
+import { comfyuiApiRoutes } from "./comfyui-api.ts";
+import { respondWithError } from "./errors.ts";
+import { healthRoutes } from "./health.ts";
+import { sdapiRoutes } from "./sdapi.ts";
+
+export interface HttpFace {
+  url: string;
+  /** Stops listening; resolves when the last connection is closed. */
+  close(): Promise<void>;
+}
+
+/** Listens at once, also while the engine starts: health is answered, and work waits. */
+export async function startHttp(endpoint: Endpoint, config: Config, log: Logger): Promise<HttpFace> {
+  const app = new Hono();
+  app.onError((error, context) => respondWithError(context, error));
+  app.notFound((context) => {
+    if (context.req.path.startsWith("/sdapi/")) return context.json({ detail: "Not Found" }, 404);
+    return respondWithError(
+      context,
+      new EndpointError("not_found", `there is no ${context.req.method} ${context.req.path}`),
+    );
+  });
+  app.route("/", healthRoutes(endpoint));
+  if (config.API_TOKEN !== undefined) app.use(bearerAuth(config.API_TOKEN));
+  app.route("/", comfyuiApiRoutes(endpoint, config));
+  app.route("/sdapi/v1", sdapiRoutes(endpoint, config));
+
+  const server = await listen(app, config);
+  const { address, port, family } = server.address() as AddressInfo;
+  const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  log.info({ url }, `listening on ${url}`);
+  return {
+    url,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function listen(app: Hono, { HOST: hostname, PORT: port }: Config): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname, port }, () => resolve(server)) as Server;
+    server.once("error", reject);
+    // An invocation may take as long as its own deadline allows.
+    server.requestTimeout = 0;
+  });
+}

@@ -1,0 +1,126 @@
+/** What every adapter talks to: takes invocations in, bounds them in number and time, answers each exactly once, and drains. */
+import { randomUUID } from "node:crypto";
+import type { Logger } from "pino";
+import type { Engine } from "../runtime/engine.ts";
+import { EndpointError, toEndpointError } from "../runtime/errors.ts";
+import { handle, type ParsedInvocation } from "./handle.ts";
+import type { Invocation, InvocationProgress, InvocationResult } from "./invocation.ts";
+import { withLogContext } from "./log.ts";
+import type { Outputs } from "./outputs/deliver.ts";
+import { parseRequest } from "./request/envelope.ts";
+
+export interface EndpointOptions {
+  engine: Engine;
+  outputs: Outputs;
+  log: Logger;
+  /** Invocations that may wait for the engine; 0: any number. */
+  maxQueueDepth: number;
+  timeoutMs: number;
+}
+
+/** What runs at this moment, for progress queries. */
+export interface Activity {
+  kind: string;
+  startedAt: number;
+  progress: InvocationProgress | undefined;
+}
+
+export class Endpoint {
+  readonly engine: Engine;
+  readonly #options: EndpointOptions;
+  readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
+  #isDraining = false;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.engine = options.engine;
+  }
+
+  /** The oldest invocation of a kind that is being worked on. */
+  activity(kind: string): Activity | undefined {
+    return [...this.#inFlight].find(({ activity }) => activity.kind === kind)?.activity;
+  }
+
+  /** Why no invocation would be taken now; undefined when one would. */
+  get refusal(): EndpointError | undefined {
+    const { maxQueueDepth } = this.#options;
+    if (this.#isDraining) return new EndpointError("draining", "this worker is shutting down");
+    const { failure } = this.engine.supervisor;
+    if (failure) return failure;
+    // One runs, the others wait.
+    if (maxQueueDepth > 0 && this.#inFlight.size > maxQueueDepth) {
+      return new EndpointError("queue_full", `${maxQueueDepth} invocations wait already, which is the limit`);
+    }
+    return undefined;
+  }
+
+  /** Runs one invocation; never throws, always ends: by success, failure, deadline, or the drain. */
+  async invoke(invocation: Invocation): Promise<InvocationResult> {
+    const { refusal } = this;
+    let parsed: ParsedInvocation;
+    try {
+      if (refusal) throw refusal;
+      const request = parseRequest(invocation.payload, invocation.dialect);
+      parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
+    } catch (error) {
+      return this.#failed(invocation.id ?? randomUUID(), error);
+    }
+    const abort = new AbortController();
+    const activity: Activity = { kind: parsed.request.kind, startedAt: Date.now(), progress: undefined };
+    const context = { invocationId: parsed.id, platform: invocation.source };
+    const entry = { abort, activity, finished: withLogContext(context, () => this.#run(parsed, abort, activity)) };
+    this.#inFlight.add(entry);
+    return entry.finished.finally(() => this.#inFlight.delete(entry));
+  }
+
+  async #run(invocation: ParsedInvocation, abort: AbortController, activity: Activity): Promise<InvocationResult> {
+    const { engine, outputs, log, timeoutMs } = this.#options;
+    const { id } = invocation;
+    const tooLate = () =>
+      abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
+    const deadline = setTimeout(tooLate, timeoutMs);
+    try {
+      log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
+      const onProgress = (progress: InvocationProgress) => {
+        activity.progress = progress;
+        invocation.onProgress?.(progress);
+      };
+      const signal = AbortSignal.any([invocation.signal, abort.signal]);
+      return {
+        id,
+        status: "succeeded",
+        body: await handle({ ...invocation, signal, onProgress }, { engine, outputs, log }),
+      };
+    } catch (error) {
+      return this.#failed(id, error);
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  #failed(id: string, thrown: unknown): InvocationResult {
+    const error = toEndpointError(thrown);
+    this.#options.log[error.httpStatus >= 500 ? "error" : "warn"](
+      { code: error.code, err: error },
+      "invocation failed",
+    );
+    return { id, status: "failed", error };
+  }
+
+  /**
+   * Takes no more work, and lets what runs finish until the grace is over; then interrupts it. Returns when every invocation is answered.
+   */
+  async drain(graceMs: number): Promise<void> {
+    this.#isDraining = true;
+    const reason = new EndpointError(
+      "draining",
+      "this worker is shutting down and the invocation did not finish in time",
+    );
+    const clock = setTimeout(() => {
+      for (const { abort } of this.#inFlight) abort.abort(reason);
+    }, graceMs);
+    this.engine.supervisor.drain("shutdown");
+    await Promise.allSettled([...this.#inFlight].map(({ finished }) => finished));
+    clearTimeout(clock);
+  }
+}

@@ -1,0 +1,40 @@
+/** One unit of work from a platform, and what becomes of it. */
+import type { Progress } from "../runtime/comfyui/prompt-record.ts";
+import type { EndpointError } from "../runtime/errors.ts";
+
+/** Whose request and response shapes are spoken; `auto` finds out from the payload and answers raw graphs in our own form. */
+export type Dialect = "auto" | "comfyui-api" | "sdapi/txt2img";
+
+export interface Invocation {
+  /** The platform's id; where it has none, the payload's own is used, then the idempotency key, then a random one. */
+  id?: string;
+  idempotencyKey?: string;
+  /** Which adapter took it in; for the log. */
+  source: string;
+  /** 1 for the first delivery. */
+  attempt: number;
+  dialect: Dialect;
+  /** As received, parsed by `parseJson`. */
+  payload: unknown;
+  /** Its reason is an EndpointError. */
+  signal: AbortSignal;
+  onProgress?(progress: InvocationProgress): void;
+}
+
+export interface InvocationProgress extends Progress {
+  /** Class of the node that reports. */
+  classType: string;
+}
+
+/** Milliseconds. */
+export interface Timings {
+  queued: number;
+  preparing: number;
+  running: number;
+  delivering: number;
+  total: number;
+}
+
+export type InvocationResult =
+  | { id: string; status: "succeeded"; body: unknown }
+  | { id: string; status: "failed"; error: EndpointError };

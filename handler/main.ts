@@ -1,0 +1,64 @@
+/** The one entry: starts the engine first, then everything else while it boots. */
+import { parseArgs } from "node:util";
+import { planEngine } from "../runtime/launch.ts";
+import { Supervisor } from "../runtime/supervisor.ts";
+import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { createLogger, logEngineLine } from "./log.ts";
+
+const USAGE = `usage: comfy-endpoint [serve]                     answer HTTP requests (the default)
+       comfy-endpoint invoke FILE [--out DIR]   run one payload (- is stdin), print the result
+       comfy-endpoint check                     print the settings and what the engine offers`;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { out: { type: "string" }, help: { type: "boolean" } },
+});
+const [command = "serve", file] = positionals;
+const isKnown = command === "serve" || command === "check" || (command === "invoke" && file !== undefined);
+if (values.help || !isKnown) {
+  process.stderr.write(`${USAGE}\n`);
+  process.exit(values.help ? 0 : 2);
+}
+
+const config = readConfig();
+const plan = await planEngine({
+  home: config.COMFYUI_HOME,
+  command: config.COMFYUI_COMMAND,
+  url: config.ENGINE === "emulator" ? undefined : config.COMFYUI_URL,
+  emulator: config.ENGINE === "emulator" || !(config.COMFYUI_HOME ?? config.COMFYUI_COMMAND ?? config.COMFYUI_URL),
+  args: config.COMFYUI_ARGS,
+  python: config.COMFYUI_PYTHON,
+  port: config.COMFYUI_PORT,
+  dataDir: config.DATA_DIR,
+  inputDir: config.INPUT_DIR,
+  outputDir: config.OUTPUT_DIR,
+  env: config.environment,
+});
+process.once("exit", plan.cleanUp);
+const log = await createLogger(config.LOG_LEVEL, command === "serve" ? 1 : 2);
+const supervisor = new Supervisor(plan, {
+  maxRestarts: config.COMFYUI_MAX_RESTARTS,
+  startStallMs: config.COMFYUI_START_STALL_SECONDS * 1000,
+  warmUp: async (link, catalogue) => (await import("./warm-up.ts")).warmUp(config, plan, log, link, catalogue),
+  onLine: (line) => logEngineLine(log, line),
+});
+supervisor.machine.onTransition(({ from, to, reason, elapsedMs }) => {
+  // Ready and busy alternate with every prompt, which has lines of its own.
+  const level = from === "busy" || to === "busy" ? "debug" : "info";
+  log[level]({ component: "engine", from, to, reason, elapsedMs }, `engine ${to}`);
+});
+log.info({ engine: plan.kind, url: plan.url, aliases: config.aliasesUsed }, `starting the engine: ${plan.kind}`);
+
+const { run } = await import("./run.ts");
+process.exitCode = await run({ command, file, outDir: values.out, config, plan, supervisor, log });
+process.exit();
+
+function readConfig(): Config {
+  try {
+    return loadConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
+}

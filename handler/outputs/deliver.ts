@@ -1,0 +1,83 @@
+/** Brings outputs to where the caller or the operator wants them. Success is reported only when every byte is safe. */
+import type { Logger } from "pino";
+import { EndpointError } from "../../runtime/errors.ts";
+import type { Config } from "../config.ts";
+import type { Delivery } from "../request/delivery.ts";
+import { comfyuiApiName } from "./comfyui-api-response.ts";
+import { describeOutput } from "./native-response.ts";
+import type { Artifact, DeliveredOutput } from "./output.ts";
+import type { ObjectStore } from "./s3.ts";
+
+export interface DeliveryTarget {
+  id: string;
+  attempt: number;
+  delivery: Delivery;
+  signal: AbortSignal;
+}
+
+export interface Outputs {
+  /** @throws EndpointError `upload_failed`, `output_too_large`; the signal's reason. */
+  deliver(artifacts: Artifact[], target: DeliveryTarget): Promise<DeliveredOutput[]>;
+}
+
+type Settings = Pick<Config, "S3_BUCKET" | "S3_PREFIX" | "S3_PRESIGN_SECONDS" | "INLINE_MAX_MB">;
+
+/** @param store opened when first needed: a request may name a bucket where the operator configured none. */
+export function createOutputs(settings: Settings, store: () => Promise<ObjectStore>, log: Logger): Outputs {
+  const { S3_BUCKET: bucket, S3_PREFIX: prefix, S3_PRESIGN_SECONDS: linkSeconds } = settings;
+
+  async function upload(
+    artifact: Artifact,
+    to: { bucket: string; key: string },
+    signal: AbortSignal,
+  ): Promise<DeliveredOutput> {
+    const s3 = await store();
+    await s3.put(to.bucket, to.key, artifact.bytes, artifact.contentType, signal);
+    const link = linkSeconds > 0 ? { url: await s3.presign(to.bucket, to.key, linkSeconds) } : {};
+    return { ...artifact, location: { ...to, ...link } };
+  }
+
+  /** The result document comes last: where it stands, all that it names is there. */
+  async function writeResult(
+    operatorBucket: string,
+    outputs: DeliveredOutput[],
+    { id, attempt, signal }: DeliveryTarget,
+  ): Promise<void> {
+    const key = `${prefix}results/${id}.json`;
+    const described = outputs.map((output) =>
+      describeOutput({ ...output, location: { bucket: output.location!.bucket, key: output.location!.key } }),
+    );
+    const document = { id, status: "succeeded", attempt, outputs: described };
+    const isFirst = await (await store()).putDocumentOnce(operatorBucket, key, document, signal);
+    if (!isFirst) log.warn({ key }, "a result document with this id exists already and was kept");
+  }
+
+  return {
+    async deliver(artifacts, target) {
+      const { id, attempt, delivery, signal } = target;
+      if (delivery.s3) {
+        const { bucket: to, prefix: keyPrefix } = delivery.s3;
+        return Promise.all(
+          artifacts.map((artifact) =>
+            upload(artifact, { bucket: to, key: keyPrefix + comfyuiApiName(id, artifact.name) }, signal),
+          ),
+        );
+      }
+      if (bucket === undefined || delivery.isInline) refuseTooLarge(artifacts, settings.INLINE_MAX_MB);
+      if (bucket === undefined) return artifacts;
+      const folder = `${prefix}outputs/${id}/${attempt}`;
+      const outputs = await Promise.all(
+        artifacts.map((artifact) => upload(artifact, { bucket, key: `${folder}/${artifact.name}` }, signal)),
+      );
+      await writeResult(bucket, outputs, target);
+      return outputs;
+    },
+  };
+}
+
+function refuseTooLarge(artifacts: Artifact[], maxMb: number): void {
+  const bytes = artifacts.reduce((sum, artifact) => sum + artifact.bytes.length, 0);
+  if (bytes <= maxMb * 1e6) return;
+  const message = `the outputs have ${Math.ceil(bytes / 1e6)} MB, more than the ${maxMb} MB that are returned inline; configure S3_BUCKET, or name a bucket in the request`;
+  throw new EndpointError("output_too_large", message);
+}

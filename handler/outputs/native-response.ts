@@ -1,0 +1,31 @@
+/** Our own answer: every output with its facts, inline or by its place in S3. */
+import { createHash } from "node:crypto";
+import type { Completed } from "../request/request.ts";
+import type { DeliveredOutput } from "./output.ts";
+
+/** JSON of one output; `data` is base64 and only there when the output is in no bucket; a text comes as `text` besides. */
+export function describeOutput({ nodeId, name, type, contentType, bytes, location }: DeliveredOutput) {
+  return {
+    node_id: nodeId,
+    name,
+    type,
+    content_type: contentType,
+    size_bytes: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    ...(type === "text" && { text: bytes.toString("utf8") }),
+    ...location,
+  };
+}
+
+export function encodeNative({ id, outputs, run, timings }: Completed) {
+  return {
+    id,
+    status: "succeeded",
+    outputs: outputs.map((output) => ({
+      ...describeOutput(output),
+      ...(output.location === undefined && output.type !== "text" && { data: output.bytes.toString("base64") }),
+    })),
+    cached_nodes: run.cachedNodes,
+    timings_ms: timings,
+  };
+}

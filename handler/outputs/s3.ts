@@ -1,0 +1,95 @@
+/** Puts outputs and result documents into a bucket. The client's own retries are the only ones. */
+import { EndpointError } from "../../runtime/errors.ts";
+import type { Config } from "../config.ts";
+
+export interface ObjectStore {
+  /** @throws EndpointError `upload_failed` that names the key. */
+  put(bucket: string, key: string, bytes: Buffer, contentType: string, signal: AbortSignal): Promise<void>;
+  /** Writes a JSON document unless there is one already; false when there is. @throws EndpointError `upload_failed`. */
+  putDocumentOnce(bucket: string, key: string, document: unknown, signal: AbortSignal): Promise<boolean>;
+  /** A link for reading, good for `seconds`. */
+  presign(bucket: string, key: string, seconds: number): Promise<string>;
+}
+
+/** Tries of one call, the first included; the SDK backs off between them. */
+const MAX_ATTEMPTS = 4;
+/** Above this, parts in parallel are faster than one request. */
+const MULTIPART_BYTES = 16 * 1024 ** 2;
+const CONNECT_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+
+type S3Settings = Pick<
+  Config,
+  "AWS_ENDPOINT_URL" | "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN"
+>;
+
+/** Loads the SDK; to be called while ComfyUI starts. */
+export async function openObjectStore(settings: S3Settings): Promise<ObjectStore> {
+  const { S3Client, PutObjectCommand, GetObjectCommand } = await import("@aws-sdk/client-s3");
+  const {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = settings;
+  const client = new S3Client({
+    region: settings.AWS_REGION,
+    ...(endpoint !== undefined && { endpoint, forcePathStyle: true }),
+    ...(accessKeyId &&
+      secretAccessKey && { credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) } }),
+    maxAttempts: MAX_ATTEMPTS,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+  });
+
+  const failed = (bucket: string, key: string, signal: AbortSignal) => (cause: unknown) => {
+    signal.throwIfAborted();
+    const reason = (cause as Error).name;
+    const details = { bucket, key, reason };
+    throw new EndpointError(
+      "upload_failed",
+      `the upload of ${key} to the bucket ${bucket} failed after ${MAX_ATTEMPTS} tries (${reason})`,
+      { cause, details },
+    );
+  };
+
+  return {
+    async put(bucket, key, bytes, contentType, signal) {
+      const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
+      const upload =
+        bytes.length > MULTIPART_BYTES
+          ? await multipart(object)
+          : () => client.send(new PutObjectCommand(object), { abortSignal: signal });
+      await upload().catch(failed(bucket, key, signal));
+
+      async function multipart(params: typeof object) {
+        const { Upload } = await import("@aws-sdk/lib-storage");
+        const parts = new Upload({ client, params });
+        signal.addEventListener("abort", () => void parts.abort(), { once: true });
+        return () => parts.done();
+      }
+    },
+
+    async putDocumentOnce(bucket, key, document, signal) {
+      const command = new PutObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        Body: JSON.stringify(document),
+        ContentType: "application/json",
+        IfNoneMatch: "*",
+      });
+      try {
+        await client.send(command, { abortSignal: signal });
+        return true;
+      } catch (error) {
+        if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 412) return false;
+        return failed(bucket, key, signal)(error);
+      }
+    },
+
+    async presign(bucket, key, seconds) {
+      const { getSignedUrl } = await import("@aws-sdk/s3-request-presigner");
+      return getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key: key }), { expiresIn: seconds });
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** Finds out which of the known request forms a payload has. */
+import { EndpointError } from "../../runtime/errors.ts";
+import { parseJson } from "../../runtime/json.ts";
+import type { Dialect } from "../invocation.ts";
+import { invalidField } from "./field-errors.ts";
+import { parseGraphRequest } from "./raw-graph.ts";
+import type { Request } from "./request.ts";
+import { parseTxt2Img } from "./sdapi.ts";
+
+type Fields = Record<string, unknown>;
+
+const ACCEPTED_FORMS =
+  'accepted are {"prompt": GRAPH}, {"workflow": GRAPH}, {"input": {"workflow": GRAPH}}, {"input": {"workflow_json": GRAPH}}, a bare GRAPH (API format), and an A1111 txt2img body ({"prompt": "text", ...}), also as {"input": ...}';
+
+/** @throws EndpointError `invalid_request`, `unsupported_feature`. */
+export function parseRequest(payload: unknown, dialect: Dialect): Request {
+  if (dialect === "sdapi/txt2img") return parseTxt2Img(payload);
+  if (!isObject(payload))
+    throw new EndpointError("invalid_request", `the payload must be a JSON object; ${ACCEPTED_FORMS}`);
+  if (dialect === "comfyui-api") {
+    if (!isObject(payload["prompt"])) throw invalidField("prompt", "must be a graph in ComfyUI's API format");
+    return parseGraphRequest({ graph: payload["prompt"], options: payload, isComfyuiApi: true });
+  }
+  if ("input" in payload) return parseInput(payload["input"]);
+  return parseFields(payload);
+}
+
+/** `input` as an object, or as a JSON string of one. */
+function parseInput(input: unknown): Request {
+  const fields = typeof input === "string" ? parseText(input) : input;
+  if (!isObject(fields)) throw invalidField("input", `must be an object; ${ACCEPTED_FORMS}`);
+  for (const key of ["modifier", "modifications"]) {
+    if (key in fields) throw new EndpointError("unsupported_feature", `input.${key}: modifiers are not available`);
+  }
+  if ("workflow_json" in fields) return parseGraphRequest({ graph: fields["workflow_json"], options: fields });
+  return parseFields(fields);
+}
+
+function parseFields(fields: Fields): Request {
+  const { prompt, workflow } = fields;
+  if (typeof workflow === "object" && workflow !== null) return parseGraphRequest({ graph: workflow, options: fields });
+  if (typeof prompt === "string") {
+    if ("init_images" in fields)
+      throw new EndpointError("unsupported_feature", "init_images: img2img is not available");
+    return parseTxt2Img(fields);
+  }
+  if (typeof prompt === "object" && prompt !== null) return parseGraphRequest({ graph: prompt, options: fields });
+  if (isBareGraph(fields)) return parseGraphRequest({ graph: fields, options: {} });
+  throw new EndpointError(
+    "invalid_request",
+    `the payload holds neither a graph nor an A1111 request; ${ACCEPTED_FORMS}`,
+  );
+}
+
+/** Also the editor's own format, which the graph check then refuses with what to do instead. */
+function isBareGraph(fields: Fields): boolean {
+  if (Array.isArray(fields["nodes"]) && Array.isArray(fields["links"])) return true;
+  const nodes = Object.values(fields);
+  return nodes.length > 0 && nodes.every((node) => isObject(node) && "class_type" in node);
+}
+
+function parseText(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    throw invalidField("input", "is a string, but not JSON");
+  }
+}
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

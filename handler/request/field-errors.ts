@@ -1,0 +1,18 @@
+/** A schema's complaints as one of our errors: which field, what was wrong with it. */
+import type * as z from "zod";
+import { EndpointError } from "../../runtime/errors.ts";
+
+/** @param path where the checked value stood in the payload. */
+export function fieldErrors(error: z.ZodError, path: readonly (string | number)[] = []): EndpointError {
+  const issues = error.issues.map((issue) => ({
+    field: [...path, ...issue.path.map(String)].join("."),
+    message: issue.message,
+  }));
+  const text = issues.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`)).join("; ");
+  return new EndpointError("invalid_request", text, { details: { issues } });
+}
+
+/** One field at fault. */
+export function invalidField(field: string, message: string): EndpointError {
+  return new EndpointError("invalid_request", `${field}: ${message}`, { details: { issues: [{ field, message }] } });
+}

@@ -1,0 +1,34 @@
+/** What a payload means, once read: a graph to run, where the outputs go, and how the answer looks. */
+import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
+import type { Graph } from "../../runtime/comfyui/graph.ts";
+import type { PromptResult } from "../../runtime/comfyui/prompt-record.ts";
+import type { Timings } from "../invocation.ts";
+import type { DeliveredOutput } from "../outputs/output.ts";
+import type { Delivery } from "./delivery.ts";
+
+export interface Request {
+  /** For the log: `graph`, `sdapi/txt2img` ... */
+  kind: string;
+  /** The id that the payload carries. */
+  id?: string;
+  delivery: Delivery;
+  /** `extra_data` of the prompt. */
+  extraData: Record<string, unknown>;
+  /** @throws EndpointError that names what this engine lacks or what is wrong with the graph. */
+  build(catalogue: Catalogue): BuiltGraph;
+}
+
+export interface BuiltGraph {
+  graph: Graph;
+  /** The answer's JSON in the dialect's own shape. */
+  encode(done: Completed): unknown;
+}
+
+export interface Completed {
+  id: string;
+  /** As it was executed. */
+  graph: Graph;
+  run: PromptResult;
+  outputs: DeliveredOutput[];
+  timings: Timings;
+}

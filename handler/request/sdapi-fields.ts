@@ -1,0 +1,178 @@
+/** The fields of A1111's txt2img with its API defaults (v1.10.1), and what each may be here. */
+import * as z from "zod";
+import { isRawNumber } from "../../runtime/json.ts";
+
+/** Numbers may come as text and truth values as numbers: clients rely on what pydantic v1 accepts. */
+const asNumber = (value: unknown): unknown => {
+  if (isRawNumber(value)) return Number(value.rawJSON);
+  if (typeof value === "boolean") return Number(value);
+  if (typeof value === "string" && value.trim() !== "") return Number(value);
+  return value;
+};
+
+const INTEGER_TEXT = /^\s*[+-]?\d+\s*$/;
+
+/** pydantic's int: 12.5 is cut to 12, but the text "12.5" is no integer. */
+const asInteger = (value: unknown): unknown => {
+  if (typeof value === "string") return INTEGER_TEXT.test(value) ? Number(value) : value;
+  const number = asNumber(value);
+  return typeof number === "number" ? Math.trunc(number) : number;
+};
+
+const asBigInteger = (value: unknown): unknown => {
+  if (isRawNumber(value)) return BigInt(value.rawJSON);
+  if (typeof value === "string" && INTEGER_TEXT.test(value)) return BigInt(value.trim());
+  const number = asInteger(value);
+  return typeof number === "number" && Number.isFinite(number) ? BigInt(number) : number;
+};
+
+const BOOLEAN_TEXT: Record<string, boolean> = {
+  true: true,
+  on: true,
+  yes: true,
+  y: true,
+  t: true,
+  "1": true,
+  false: false,
+  off: false,
+  no: false,
+  n: false,
+  f: false,
+  "0": false,
+};
+const asBoolean = (value: unknown): unknown => BOOLEAN_TEXT[String(value).toLowerCase()] ?? value;
+
+const asText = (value: unknown): unknown => {
+  if (isRawNumber(value)) return value.rawJSON;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
+};
+
+const NOT_AN_INTEGER = "value is not a valid integer";
+const NOT_A_FLOAT = "value is not a valid float";
+const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER) =>
+  z.preprocess(asInteger, z.number(NOT_AN_INTEGER).int(NOT_AN_INTEGER).min(min).max(max));
+const float = (min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY) =>
+  z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min).max(max));
+const boolean = z.preprocess(asBoolean, z.boolean("value could not be parsed to a boolean"));
+const text = z.preprocess(asText, z.string("str type expected"));
+
+/** ComfyUI's seeds have 64 bits; a negative one asks for a random one. */
+const seed = z.preprocess(asBigInteger, z.bigint(NOT_AN_INTEGER).max(2n ** 64n - 1n));
+
+interface Field {
+  schema: z.ZodType;
+  /** A1111's API default. */
+  fallback: unknown;
+  /** Only for what cannot be honoured: the values that ask for nothing. Any other value is refused by name. */
+  neutral?: readonly unknown[];
+}
+
+const unsupported = (fallback: unknown, ...alsoNeutral: unknown[]): Field => ({
+  schema: z.unknown(),
+  fallback,
+  neutral: [fallback, null, ...alsoNeutral],
+});
+const ignored = (fallback: unknown): Field => ({ schema: z.unknown(), fallback });
+
+/** In the order of A1111's own model. */
+export const TXT2IMG_FIELDS = {
+  prompt: { schema: text, fallback: "" },
+  negative_prompt: { schema: text, fallback: "" },
+  styles: unsupported(null, "[]", '[""]'),
+  seed: { schema: seed, fallback: -1 },
+  subseed: ignored(-1),
+  subseed_strength: unsupported(0, "0"),
+  seed_resize_from_h: unsupported(-1, 0),
+  seed_resize_from_w: unsupported(-1, 0),
+  sampler_name: { schema: text, fallback: null },
+  batch_size: { schema: integer(1, 100), fallback: 1 },
+  n_iter: { schema: integer(1, 100), fallback: 1 },
+  steps: { schema: integer(1, 10_000), fallback: 50 },
+  cfg_scale: { schema: float(0, 100), fallback: 7 },
+  width: { schema: integer(16, 16_384), fallback: 512 },
+  height: { schema: integer(16, 16_384), fallback: 512 },
+  restore_faces: unsupported(null, false),
+  tiling: unsupported(null, false),
+  do_not_save_samples: ignored(false),
+  do_not_save_grid: ignored(false),
+  eta: unsupported(null, 1),
+  denoising_strength: ignored(null),
+  s_min_uncond: unsupported(null, 0),
+  s_churn: unsupported(null, 0),
+  s_tmax: unsupported(null, 0),
+  s_tmin: unsupported(null, 0),
+  s_noise: unsupported(null, 1),
+  override_settings: { schema: z.record(z.string(), z.unknown()), fallback: null },
+  override_settings_restore_afterwards: ignored(true),
+  refiner_checkpoint: unsupported(null, ""),
+  refiner_switch_at: ignored(null),
+  disable_extra_networks: ignored(false),
+  firstpass_image: unsupported(null, ""),
+  comments: ignored(null),
+  enable_hr: unsupported(false, 0, "false"),
+  firstphase_width: unsupported(0),
+  firstphase_height: unsupported(0),
+  hr_scale: ignored(2),
+  hr_upscaler: ignored(null),
+  hr_second_pass_steps: ignored(0),
+  hr_resize_x: ignored(0),
+  hr_resize_y: ignored(0),
+  hr_checkpoint_name: ignored(null),
+  hr_sampler_name: ignored(null),
+  hr_scheduler: ignored(null),
+  hr_prompt: ignored(""),
+  hr_negative_prompt: ignored(""),
+  force_task_id: ignored(null),
+  sampler_index: { schema: text, fallback: "Euler" },
+  script_name: unsupported(null, ""),
+  script_args: ignored([]),
+  send_images: { schema: boolean, fallback: true },
+  save_images: ignored(false),
+  alwayson_scripts: unsupported({}, "{}"),
+  infotext: unsupported(null, ""),
+  scheduler: { schema: text, fallback: null },
+} as const satisfies Record<string, Field>;
+
+const isNeutral = (field: Field, value: unknown) => {
+  const asJson = JSON.stringify(value);
+  return (
+    field.neutral?.some((neutral) => neutral === value || JSON.stringify(neutral) === asJson || neutral === asJson) ??
+    true
+  );
+};
+
+/** The first field that asks for something that is not available. */
+export function unsupportedField(payload: Record<string, unknown>): string | undefined {
+  return Object.entries(TXT2IMG_FIELDS as Record<string, Field>).find(
+    ([name, field]) => name in payload && !isNeutral(field, payload[name]),
+  )?.[0];
+}
+
+/** Null stands for the default, as in A1111's optional fields. */
+const withDefaults = Object.fromEntries(
+  Object.entries(TXT2IMG_FIELDS as Record<string, Field>).map(([name, { schema, fallback }]) => [
+    name,
+    z.preprocess((value) => value ?? undefined, schema.optional()).transform((value) => value ?? fallback),
+  ]),
+);
+
+/** Every field, with its default where the payload has none; other fields are dropped, as A1111 does. */
+export const txt2imgSchema = z.object(withDefaults) as unknown as z.ZodType<Txt2ImgFields>;
+
+export interface Txt2ImgFields {
+  prompt: string;
+  negative_prompt: string;
+  seed: bigint | number;
+  sampler_name: string | null;
+  sampler_index: string;
+  scheduler: string | null;
+  batch_size: number;
+  n_iter: number;
+  steps: number;
+  cfg_scale: number;
+  width: number;
+  height: number;
+  send_images: boolean;
+  override_settings: Record<string, unknown> | null;
+  [other: string]: unknown;
+}

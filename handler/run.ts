@@ -1,0 +1,117 @@
+/** What one process does from the engine's start to its own end: wires the parts, follows signals, says how it ended. */
+import type { Logger } from "pino";
+import { Engine } from "../runtime/engine.ts";
+import { EndpointError } from "../runtime/errors.ts";
+import type { EnginePlan } from "../runtime/launch.ts";
+import type { Supervisor } from "../runtime/supervisor.ts";
+import type { Config } from "./config.ts";
+import { Endpoint } from "./endpoint.ts";
+import { createOutputs } from "./outputs/deliver.ts";
+import { openObjectStore } from "./outputs/s3.ts";
+
+export interface RunOptions {
+  command: string;
+  file: string | undefined;
+  outDir: string | undefined;
+  config: Config;
+  plan: EnginePlan;
+  supervisor: Supervisor;
+  log: Logger;
+}
+
+/** As the shell counts a process ended by SIGTERM. */
+const TERMINATED = 143;
+/** After the grace, what is left is interrupted; what does not even answer then is left behind. */
+const FORCE_MS = 3_000;
+
+/** @returns the exit code. */
+export async function run({ command, file, outDir, config, plan, supervisor, log }: RunOptions): Promise<number> {
+  const engine = new Engine(plan, supervisor);
+  const openStore = once(() => openObjectStore(config));
+  // The SDK takes a while to load; the engine takes longer.
+  if (config.S3_BUCKET !== undefined) void openStore().catch(() => {});
+  const endpoint = new Endpoint({
+    engine,
+    outputs: createOutputs(config, openStore, log),
+    log,
+    maxQueueDepth: config.MAX_QUEUE_DEPTH,
+    timeoutMs: config.INVOCATION_TIMEOUT_SECONDS * 1000,
+  });
+  const terminated = onTerminate(log);
+  try {
+    if (command === "check") return await (await import("./check.ts")).printCheck(config, plan, engine, terminated);
+    if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
+    return await serve(endpoint, { config, terminated, log });
+  } finally {
+    await supervisor.stop();
+  }
+}
+
+/** Serves until SIGTERM, or until the engine is beyond repair; then drains. */
+async function serve(
+  endpoint: Endpoint,
+  { config, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
+): Promise<number> {
+  const { startHttp } = await import("./adapters/http/server.ts");
+  const http = await startHttp(endpoint, config, log);
+  await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended]);
+  const { failure } = endpoint.engine.supervisor;
+  if (failure)
+    log.fatal(
+      { code: failure.code, err: failure },
+      "the engine is beyond repair; exiting so that the worker is replaced",
+    );
+  await drain(endpoint, config);
+  await Promise.race([http.close(), new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
+  return failure ? 1 : 0;
+}
+
+async function invoke(
+  endpoint: Endpoint,
+  {
+    source,
+    outDir,
+    config,
+    terminated,
+  }: { source: string; outDir: string | undefined; config: Config; terminated: AbortSignal },
+): Promise<number> {
+  const { runOneshot } = await import("./adapters/oneshot.ts");
+  const never = new AbortController().signal;
+  const outcome = runOneshot(endpoint, { source, outDir, signal: never });
+  const drained = whenAborted(terminated).then(() => drain(endpoint, config));
+  const code = await outcome;
+  if (!terminated.aborted) return code;
+  await drained;
+  return code === 0 ? 0 : TERMINATED;
+}
+
+/** Two clocks: the grace, in which work may finish, and a last one for what was interrupted. */
+async function drain(endpoint: Endpoint, { SHUTDOWN_GRACE_SECONDS }: Config): Promise<void> {
+  const graceMs = SHUTDOWN_GRACE_SECONDS * 1000;
+  const force = new Promise((resolve) => setTimeout(resolve, graceMs + FORCE_MS).unref());
+  await Promise.race([endpoint.drain(graceMs), force]);
+}
+
+/** Fires on SIGTERM or SIGINT; a second signal ends the process at once. */
+function onTerminate(log: Logger): AbortSignal {
+  const terminated = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (terminated.signal.aborted) process.exit(TERMINATED);
+    log.info({ signal }, "shutting down");
+    terminated.abort(new EndpointError("draining", "this worker is shutting down"));
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  return terminated.signal;
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}
