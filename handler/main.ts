@@ -45,9 +45,12 @@ const supervisor = new Supervisor(plan, {
 supervisor.machine.onTransition(({ from, to, reason, elapsedMs }) => {
   // Ready and busy alternate with every prompt, which has lines of its own.
   const level = from === "busy" || to === "busy" ? "debug" : "info";
-  log[level]({ component: "engine", from, to, reason, elapsedMs }, `engine ${to}`);
+  log[level]({ component: "engine", from, to, reason, elapsedMs, enginePid: supervisor.pid }, `engine ${to}`);
 });
-log.info({ engine: plan.kind, url: plan.url, aliases: config.aliasesUsed }, `starting the engine: ${plan.kind}`);
+log.info(
+  { engine: plan.kind, engineUrl: plan.url, enginePid: supervisor.pid, aliases: config.aliasesUsed },
+  `starting the engine: ${plan.kind}`,
+);
 
 const { run } = await import("./run.ts");
 process.exitCode = await run({ command, file, outDir: values.out, config, plan, supervisor, log });

@@ -6,6 +6,8 @@ import { describeExit, spawnChild } from "./process.ts";
 import { resourceMark } from "./readiness.ts";
 
 export interface EngineProcess {
+  /** Undefined for an engine that somebody else runs. */
+  pid: number | undefined;
   /** Fires when the process is gone; the reason is the EndpointError that callers get. */
   gone: AbortSignal;
   /** Resolves with the same error, when nothing is left of the process. */
@@ -61,6 +63,7 @@ function startChild(plan: EnginePlan, command: readonly string[], onLine: (line:
   });
 
   return {
+    pid: child.pid,
     gone: gone.signal,
     ended,
     end,
@@ -97,6 +100,7 @@ function watchExternal(plan: EnginePlan): EngineProcess {
   }, PROBE_MS);
 
   return {
+    pid: undefined,
     gone: gone.signal,
     ended: ended.promise,
     end,

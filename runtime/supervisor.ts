@@ -53,6 +53,11 @@ export class Supervisor {
     return this.machine.state;
   }
 
+  /** Process id of the engine as it is now; undefined when somebody else runs it. */
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   /** What ended it for good, when it failed or is defunct. */
   get failure(): EndpointError | undefined {
     return this.#failure;

@@ -1,0 +1,142 @@
+/** Starts the product as people do, as a process of its own, and talks to it over HTTP. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import { onTestFinished } from "vitest";
+
+const MAIN = fileURLToPath(new URL("../../handler/main.ts", import.meta.url));
+
+export interface LogLine {
+  level: string;
+  message: string;
+  component?: string;
+  [field: string]: unknown;
+}
+
+export interface RunningEndpoint {
+  url: string;
+  process: ChildProcess;
+  /** Every line of its log so far. */
+  log: LogLine[];
+  /** Resolves with the first line, from now or before, that fits. */
+  logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Resolves when `/ready` says 200. */
+  ready(): Promise<void>;
+  post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
+  /** Resolves with the exit code; 128 + n for signal n as the shell counts. */
+  exited: Promise<number | null>;
+  /** Process id, and process group, of the engine as it is now. */
+  enginePid(): number;
+}
+
+/** Settings of the engine under test: the emulator, unless the run names a real one. */
+export function engineEnvironment(): Record<string, string> {
+  const command = process.env["ENGINE_UNDER_TEST_COMMAND"];
+  return command ? { COMFYUI_COMMAND: command } : { ENGINE: "emulator" };
+}
+
+/** Starts `serve` on a free port; ended with the test. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`. */
+export async function startEndpoint(settings: Record<string, string> = {}): Promise<RunningEndpoint> {
+  const child = spawn(process.execPath, [MAIN, "serve"], {
+    env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const log: LogLine[] = [];
+  const waiting = new Set<() => void>();
+  let rest = "";
+  const take = (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) log.push(parseLine(line));
+    for (const check of waiting) check();
+  };
+  child.stdout.on("data", take);
+  child.stderr.on("data", take);
+
+  const exited = once(child, "close").then(([code]) => {
+    for (const check of waiting) check();
+    return code as number | null;
+  });
+  const enginePid = () => Number(log.findLast(({ enginePid: pid }) => pid !== undefined)?.["enginePid"]);
+  onTestFinished(async () => {
+    if (child.exitCode === null) child.kill("SIGKILL");
+    await exited;
+    killGroup(enginePid());
+  });
+
+  const logged = (fits: (line: LogLine) => boolean) =>
+    new Promise<LogLine>((resolve, reject) => {
+      const check = () => {
+        const found = log.find(fits);
+        if (found) resolve(found);
+        else if (child.exitCode !== null)
+          reject(
+            new Error(`the endpoint ended with ${child.exitCode}:\n${log.map(({ message }) => message).join("\n")}`),
+          );
+        else return;
+        waiting.delete(check);
+      };
+      waiting.add(check);
+      check();
+    });
+
+  const listening = await logged(({ url, message }) => typeof url === "string" && message.startsWith("listening"));
+  const url = String(listening["url"]);
+  return {
+    url,
+    process: child,
+    log,
+    logged,
+    exited,
+    async ready() {
+      while ((await fetch(`${url}/ready`)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 25));
+    },
+    post: (path, body, init) =>
+      fetch(url + path, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+        headers: { "content-type": "application/json" },
+        ...init,
+      }),
+    enginePid,
+  };
+}
+
+/** Runs one command of the product to its end. */
+export async function runCommand(
+  args: string[],
+  settings: Record<string, string> = {},
+  stdin = "",
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env["PATH"], ...engineEnvironment(), ...settings },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const output = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk: Buffer) => {
+    output.stdout += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    output.stderr += chunk;
+  });
+  child.stdin.end(stdin);
+  const [code] = await once(child, "close");
+  return { code, ...output };
+}
+
+function parseLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return { level: "text", message: stripVTControlCharacters(line) };
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // Gone already, as it should be.
+  }
+}
