@@ -99,7 +99,8 @@ async function spawnEngine(flags: readonly string[]): Promise<Engine> {
 function underTest(): string[] {
   const real = process.env["ENGINE_UNDER_TEST"];
   if (real) return (JSON.parse(real) as { command: string[] }).command;
-  return [process.execPath, join(ROOT, "runtime/emulator/main.ts")];
+  // A step as long as the tiny models' on a CPU: long prompts must still sample while a scenario acts on them.
+  return [process.execPath, join(ROOT, "runtime/emulator/main.ts"), "--step-delay", "10"];
 }
 
 async function describeEngine(

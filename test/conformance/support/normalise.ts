@@ -8,8 +8,6 @@ import type { Message, TranscriptEvent } from "./recording.ts";
 export interface Normalised {
   http: unknown[];
   sockets: Record<string, unknown[]>;
-  /** Number of status messages, where their place among the others is chance: prompts overlap, or several sockets get each. */
-  statuses?: number;
   log: Record<string, number>;
   facts: unknown[];
 }
@@ -43,7 +41,8 @@ const PROGRESS_FIELDS = "display_node_id max node_id parent_node_id prompt_id re
 /** Reduces a transcript. `isThinned`: progress was left out of the recording from some point on, so it is ignored everywhere. */
 export function normalise(events: readonly TranscriptEvent[], { isThinned }: { isThinned: boolean }): Normalised {
   const ids = nameIds(events);
-  const areStatusesCounted =
+  // Then their place among the other messages, and whether the last one is still seen, is chance.
+  const areStatusesIgnored =
     events.some((event) => queueRemaining(event) > 1) || events.filter((event) => event["open"]).length > 1;
   const sockets: Record<string, unknown[]> = {};
   const result: Normalised = { http: [], sockets, log: {}, facts: [] };
@@ -57,9 +56,8 @@ export function normalise(events: readonly TranscriptEvent[], { isThinned }: { i
     else if (event.dir === "ws<bin" && !isThinned) sockets[socket]!.push(frame(event, ids));
     else if (event.dir === "ws<" && event["msg"]) {
       const message = event["msg"] as Message;
-      if (areStatusesCounted && message.type === "status" && !message.data["sid"])
-        result.statuses = (result.statuses ?? 0) + 1;
-      else if (!message.type.startsWith("progress")) sockets[socket]!.push(clean(message, ids));
+      if (message.type === "status" && areStatusesIgnored) continue;
+      if (!message.type.startsWith("progress")) sockets[socket]!.push(clean(message, ids));
       else if (!isThinned) sockets[socket]!.push(progress(message, ids));
     } else if (event.dir === "ws<" && typeof event["close"] === "number")
       sockets[socket]!.push({ closed: event["close"] });

@@ -2,7 +2,7 @@ import { vi } from "vitest";
 import { WebSocket } from "ws";
 import { type Engine, hasTempFolder } from "./engine.ts";
 import type { Graph } from "./graphs.ts";
-import { parseLenient, stringifyLenient } from "./lenient-json.ts";
+import { parseLenient, stringifyExact } from "./lenient-json.ts";
 import { describePicture } from "./picture.ts";
 
 /** One line of a transcript; the fields beside `dir` depend on it. */
@@ -33,7 +33,7 @@ interface Request {
 
 const KEPT_HEADERS =
   "content-type content-disposition content-length accept-ranges content-range x-content-type-options allow location";
-const WAIT_LIMIT_MS = 60_000;
+const WAIT_LIMIT_MS = 20_000;
 
 /** Talks to an engine and writes down what both sides say, in the form of the recorded transcripts. */
 export class Recording {
@@ -173,7 +173,7 @@ export class Recording {
   async http(method: string, path: string, { body, raw, headers = {} }: Request = {}): Promise<void> {
     this.events.push({ dir: "http>", method, path, body });
     const type = body === undefined ? {} : { "content-type": "application/json" };
-    const content = body === undefined ? raw : stringifyLenient(body);
+    const content = body === undefined ? raw : stringifyExact(body);
     try {
       const response = await fetch(this.#engine.url + path, {
         ...{ method, headers: { ...type, ...headers } },
