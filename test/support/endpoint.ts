@@ -23,6 +23,8 @@ export interface RunningEndpoint {
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
   /** Resolves when `/ready` says 200. */
   ready(): Promise<void>;
+  /** Resolves when a txt2img is in the middle of its sampling. */
+  sampling(): Promise<void>;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
   /** Resolves with the exit code; 128 + n for signal n as the shell counts. */
   exited: Promise<number | null>;
@@ -30,10 +32,11 @@ export interface RunningEndpoint {
   enginePid(): number;
 }
 
-/** Settings of the engine under test: the emulator, unless the run names a real one. */
+const REAL_ENGINE = process.env["ENGINE_UNDER_TEST_COMMAND"];
+
+/** Settings of the engine under test: the emulator (as slow as a real engine on a CPU), unless the run names a real one. */
 export function engineEnvironment(): Record<string, string> {
-  const command = process.env["ENGINE_UNDER_TEST_COMMAND"];
-  return command ? { COMFYUI_COMMAND: command } : { ENGINE: "emulator" };
+  return REAL_ENGINE ? { COMFYUI_COMMAND: REAL_ENGINE } : { ENGINE: "emulator", COMFYUI_ARGS: "--step-delay 10" };
 }
 
 /** Starts `serve` on a free port; ended with the test. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`. */
@@ -89,9 +92,12 @@ export async function startEndpoint(settings: Record<string, string> = {}): Prom
     log,
     logged,
     exited,
-    async ready() {
-      while ((await fetch(`${url}/ready`)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 25));
-    },
+    ready: () => until(async () => (await fetch(`${url}/ready`)).status === 200),
+    sampling: () =>
+      until(async () => {
+        const progress = (await (await fetch(`${url}/sdapi/v1/progress`)).json()) as { state: { sampling_step: number } };
+        return progress.state.sampling_step > 0;
+      }),
     post: (path, body, init) =>
       fetch(url + path, {
         method: "POST",
@@ -101,6 +107,10 @@ export async function startEndpoint(settings: Record<string, string> = {}): Prom
       }),
     enginePid,
   };
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 25));
 }
 
 /** Runs one command of the product to its end. */
