@@ -75,35 +75,67 @@ function split(pixels: Raster, metadata: Metadata): { image: ImageBatch; mask: M
 }
 
 /** PNG of one picture of a batch, with tEXt chunks. */
-export async function encodePng(
+export async function encodePng(images: Raster, item: number, texts: PngText[], compressionLevel = 4): Promise<Buffer> {
+  const png = await plainPng(images, item, compressionLevel);
+  return Buffer.concat([png.subarray(0, HEADER_END), ...texts.map(textChunk), png.subarray(HEADER_END)]);
+}
+
+/** Animated PNG of a whole batch: every picture a full frame, played for ever. */
+export async function encodeAnimatedPng(
   images: Raster,
-  item: number,
-  texts: [key: string, text: string][],
-  compressionLevel = 4,
+  fps: number,
+  texts: PngText[],
+  compressionLevel: number,
 ): Promise<Buffer> {
+  const { batch, width, height } = images;
+  const first = await plainPng(images, 0, compressionLevel);
+  const chunks = [first.subarray(0, HEADER_END), ...texts.map(textChunk), chunk("acTL", uint32(batch, 0))];
+  let sequence = 0;
+  for (let item = 0; item < batch; item++) {
+    const delay = Buffer.from(Uint16Array.of(Math.trunc(1000 / fps), 1000).buffer).swap16();
+    chunks.push(chunk("fcTL", uint32(sequence++, width, height, 0, 0), delay, Buffer.alloc(2)));
+    const data = pixelData(item === 0 ? first : await plainPng(images, item, compressionLevel));
+    chunks.push(item === 0 ? chunk("IDAT", data) : chunk("fdAT", uint32(sequence++), data));
+  }
+  return Buffer.concat([...chunks, chunk("IEND")]);
+}
+
+export type PngText = [key: string, text: string];
+
+/** Signature and IHDR. */
+const HEADER_END = 33;
+
+function plainPng(images: Raster, item: number, compressionLevel: number): Promise<Buffer> {
   const { width, height, channels } = images;
   const raw = { width, height, channels: channels as 1 | 3 | 4 };
-  const png = await sharp(toBytes(images, item), { raw }).png({ compressionLevel }).toBuffer();
-  const headerEnd = 33;
-  return Buffer.concat([png.subarray(0, headerEnd), ...texts.map(textChunk), png.subarray(headerEnd)]);
+  return sharp(toBytes(images, item), { raw }).png({ compressionLevel }).toBuffer();
 }
 
-function textChunk([key, text]: [string, string]): Buffer {
-  const body = Buffer.from(`tEXt${key}\0${text}`, "latin1");
-  const chunk = Buffer.alloc(body.length + 8);
-  chunk.writeUInt32BE(body.length - 4, 0);
-  body.copy(chunk, 4);
-  chunk.writeUInt32BE(crc32(body), body.length + 4);
-  return chunk;
+/** The bodies of all IDAT chunks. */
+function pixelData(png: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let start = HEADER_END; start < png.length; ) {
+    const length = png.readUInt32BE(start);
+    if (png.toString("latin1", start + 4, start + 8) === "IDAT")
+      parts.push(png.subarray(start + 8, start + 8 + length));
+    start += length + 12;
+  }
+  return Buffer.concat(parts);
 }
+
+const uint32 = (...values: number[]) => Buffer.from(Uint32Array.from(values).buffer).swap32();
+
+function chunk(type: string, ...parts: Buffer[]): Buffer {
+  const body = Buffer.concat([Buffer.from(type, "latin1"), ...parts]);
+  return Buffer.concat([uint32(body.length - 4), body, uint32(crc32(body))]);
+}
+
+const textChunk = ([key, text]: PngText): Buffer => chunk("tEXt", Buffer.from(`${key}\0${text}`, "latin1"));
 
 /** The text chunks of a saved picture: `prompt`, every key of `extra_pnginfo`, and {@link ENGINE_NOTE}. */
-export function metadataTexts({
-  prompt,
-  extraPnginfo,
-}: Pick<NodeContext, "prompt" | "extraPnginfo">): [string, string][] {
+export function metadataTexts({ prompt, extraPnginfo }: Pick<NodeContext, "prompt" | "extraPnginfo">): PngText[] {
   const entries = Object.entries({ prompt, ...extraPnginfo });
-  return [...entries.map(([key, value]): [string, string] => [key, asciiJson(value)]), ["engine", ENGINE_NOTE]];
+  return [...entries.map(([key, value]): PngText => [key, asciiJson(value)]), ["engine", ENGINE_NOTE]];
 }
 
 /** Python's JSON in ASCII, so that it fits a tEXt chunk. */

@@ -3,7 +3,16 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decode, ENGINE_NOTE, encodePng, encodeWebp, maskAsImage, metadataTexts } from "./codec.ts";
+import {
+  decode,
+  ENGINE_NOTE,
+  encodeAnimatedPng,
+  encodePng,
+  encodeWebp,
+  maskAsImage,
+  metadataTexts,
+  type PngText,
+} from "./codec.ts";
 import { annotatedPath, checkAnnotatedPath, saveTarget } from "./files.ts";
 import { effectful, Inputs, pure } from "./inputs.ts";
 import { type ImageBatch, type NodeContext, NodeError, type NodeImplementation } from "./node.ts";
@@ -100,6 +109,16 @@ function animationSaver(
   });
 }
 
+/** ComfyUI's EXIF form: `prompt:JSON` under Model, the next key under Make, and so on downwards; more than those two are rare. */
+function exifOf(texts: PngText[]): Record<string, string> {
+  const entries = texts.slice(0, -1).slice(0, 2);
+  const tags = ["Model", "Make"];
+  return Object.fromEntries([
+    ...entries.map(([key, text], index) => [tags[index], `${key}:${text}`]),
+    ["ImageDescription", ENGINE_NOTE],
+  ]);
+}
+
 const WEBP_EFFORT: Record<string, number> = { default: 4, fastest: 0, slowest: 6 };
 
 const saveImageWebsocket = effectful(async (inputs, context) => {
@@ -130,12 +149,11 @@ export const LOAD_AND_SAVE: Record<string, NodeImplementation> = {
       lossless: inputs.flag("lossless"),
       quality: inputs.number("quality", 80),
       effort: WEBP_EFFORT[inputs.text("method")] ?? 4,
-      exif: { Model: `prompt:${metadataTexts(context)[0]?.[1]}`, ImageDescription: ENGINE_NOTE },
+      exif: exifOf(metadataTexts(context)),
     }),
   ),
-  // Only the first frame: sharp writes no animated PNG, and a viewer without APNG support shows just that frame too.
   SaveAnimatedPNG: animationSaver("png", (images, inputs, context) =>
-    encodePng(images, 0, metadataTexts(context), inputs.number("compress_level", 4)),
+    encodeAnimatedPng(images, inputs.number("fps", 6), metadataTexts(context), inputs.number("compress_level", 4)),
   ),
   MaskToImage: pure((inputs) => [maskAsImage(inputs.mask("mask"))]),
 };

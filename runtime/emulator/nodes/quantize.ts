@@ -1,7 +1,8 @@
-/** ImageQuantize: a median cut palette in the manner of Pillow's, and its three ways to dither. */
+/** ImageQuantize: Pillow's median cut (exact up to 65,536 different colours, where Pillow starts to coarsen) and its ways to dither. */
 import { fromBytes, type Raster, toBytes } from "./raster.ts";
 
 type Colour = readonly [red: number, green: number, blue: number];
+/** A colour of the picture and how many pixels have it. */
 interface Counted {
   colour: Colour;
   count: number;
@@ -11,13 +12,18 @@ interface Counted {
 const WEIGHTS: Colour = [77, 150, 29];
 const AXES = [0, 1, 2] as const;
 
+interface Box {
+  entries: Counted[];
+  pixels: number;
+}
+
 /** Reduces one 3-channel picture to `colors` colours. `dither`: `none`, `floyd-steinberg` or `bayer-N`. */
 export function quantize(picture: Raster, colors: number, dither: string): Raster {
   const bytes = toBytes(picture);
   const palette = medianCut(bytes, colors);
   const { width, height } = picture;
   const order = Number(/^bayer-(\d+)$/.exec(dither)?.[1] ?? 0);
-  const source = order > 0 ? withBayer(bytes, width, order, palette.length) : bytes;
+  const source = order > 0 ? withBayer(bytes, width, order, colors) : bytes;
   return fromBytes(
     dither === "floyd-steinberg" ? diffuse(source, width, height, palette) : nearestOf(source, palette),
     height,
@@ -35,43 +41,53 @@ function medianCut(bytes: Uint8Array, colors: number): Colour[] {
     if (known) known.count++;
     else counts.set(key, { colour, count: 1 });
   }
-  const boxes = [[...counts.values()]];
+  const boxes = [boxOf([...counts.values()])];
   while (boxes.length < colors) {
-    const fullest = boxes.filter((box) => box.length > 1).sort((a, b) => population(b) - population(a))[0];
-    if (!fullest) break;
+    const fullest = boxes.reduce(
+      (best, box) => (box.entries.length > 1 && box.pixels > best.pixels ? box : best),
+      NO_BOX,
+    );
+    if (fullest === NO_BOX) break;
     boxes.splice(boxes.indexOf(fullest), 1, ...halves(fullest));
   }
   return boxes.map(average);
 }
 
-const population = (box: Counted[]) => box.reduce((sum, { count }) => sum + count, 0);
+const NO_BOX: Box = { entries: [], pixels: 0 };
 
-function halves(box: Counted[]): [Counted[], Counted[]] {
+const boxOf = (entries: Counted[]): Box => ({ entries, pixels: entries.reduce((sum, { count }) => sum + count, 0) });
+
+function halves({ entries, pixels }: Box): [Box, Box] {
   const extent = (axis: 0 | 1 | 2) => {
-    const values = box.map(({ colour }) => colour[axis]);
-    return (Math.max(...values) - Math.min(...values)) * WEIGHTS[axis];
+    let [low, high] = [255, 0];
+    for (const { colour } of entries) [low, high] = [Math.min(low, colour[axis]), Math.max(high, colour[axis])];
+    return (high - low) * WEIGHTS[axis];
   };
   const axis = AXES.reduce((best, candidate) => (extent(candidate) > extent(best) ? candidate : best));
-  const sorted = box.toSorted((a, b) => b.colour[axis] - a.colour[axis]);
-  const half = population(box) / 2;
+  const sorted = entries.toSorted((a, b) => b.colour[axis] - a.colour[axis]);
   let seen = 0;
-  let cut = 0;
-  while (seen < half && cut < sorted.length - 1) seen += sorted[cut++]!.count;
-  return [sorted.slice(0, cut), sorted.slice(cut)];
+  const middle = sorted.findIndex(({ count }) => {
+    seen += count;
+    return seen * 2 > pixels;
+  });
+  // Colours that are equal on the axis stay together; the last of them make a half of their own if need be.
+  const value = ({ colour }: Counted) => colour[axis];
+  const after = sorted.findIndex((entry) => value(entry) < value(sorted[middle]!));
+  const cut = after >= 0 ? after : sorted.findIndex((entry) => value(entry) === value(sorted.at(-1)!));
+  return [boxOf(sorted.slice(0, cut)), boxOf(sorted.slice(cut))];
 }
 
-function average(box: Counted[]): Colour {
-  const total = population(box);
-  return AXES.map((axis) =>
-    Math.trunc(box.reduce((sum, { colour, count }) => sum + colour[axis] * count, 0) / total + 0.5),
-  ) as unknown as Colour;
+function average({ entries, pixels }: Box): Colour {
+  const mean = (axis: 0 | 1 | 2) => entries.reduce((sum, { colour, count }) => sum + colour[axis] * count, 0) / pixels;
+  return AXES.map((axis) => Math.trunc(mean(axis) + 0.5)) as unknown as Colour;
 }
 
+/** Pillow looks colours up without their two lowest bits. */
 function nearest(palette: Colour[], red: number, green: number, blue: number): Colour {
   let best = palette[0]!;
   let distance = Number.POSITIVE_INFINITY;
   for (const colour of palette) {
-    const squared = (colour[0] - red) ** 2 + (colour[1] - green) ** 2 + (colour[2] - blue) ** 2;
+    const squared = (colour[0] - (red & 252)) ** 2 + (colour[1] - (green & 252)) ** 2 + (colour[2] - (blue & 252)) ** 2;
     if (squared < distance) [best, distance] = [colour, squared];
   }
   return best;
@@ -85,30 +101,33 @@ function nearestOf(bytes: Uint8Array, palette: Colour[]): Uint8Array {
   return result;
 }
 
-/** Floyd-Steinberg: 7/16 right, 3/16 lower left, 5/16 below, 1/16 lower right. */
+/**
+ * Floyd-Steinberg in sixteenths: 7 right, 3 lower left, 5 below, 1 lower right; shares are summed before the division. Below the
+ * last column Pillow leaves blue's running sums for all three channels, which is copied for the sake of equal pixels.
+ */
 function diffuse(bytes: Uint8Array, width: number, height: number, palette: Colour[]): Uint8Array {
-  const work = Float32Array.from(bytes);
   const result = new Uint8Array(bytes.length);
-  const shares = [
-    [1, 0, 7],
-    [-1, 1, 3],
-    [0, 1, 5],
-    [1, 1, 1],
-  ] as const;
+  let above = new Int32Array(width * 3 + 6);
   for (let y = 0; y < height; y++) {
+    const below = new Int32Array(width * 3 + 6);
+    let right: Colour = [0, 0, 0];
     for (let x = 0; x < width; x++) {
       const index = (y * width + x) * 3;
+      const share = (axis: 0 | 1 | 2) => Math.trunc((right[axis] * 7 + above[(x + 1) * 3 + axis]!) / 16);
       const wanted = AXES.map((axis) =>
-        Math.max(0, Math.min(255, Math.trunc(work[index + axis]!))),
+        Math.max(0, Math.min(255, bytes[index + axis]! + share(axis))),
       ) as unknown as Colour;
       const chosen = nearest(palette, ...wanted);
       result.set(chosen, index);
-      for (const [dx, dy, share] of shares) {
-        if (x + dx < 0 || x + dx >= width || y + dy >= height) continue;
-        const target = ((y + dy) * width + x + dx) * 3;
-        for (const axis of AXES) work[target + axis]! += ((wanted[axis] - chosen[axis]) * share) / 16;
+      right = AXES.map((axis) => wanted[axis] - chosen[axis]) as unknown as Colour;
+      for (const axis of AXES) {
+        below[x * 3 + axis]! += right[axis] * 3;
+        below[(x + 1) * 3 + axis]! += right[axis] * 5;
+        below[(x + 2) * 3 + axis]! += right[axis];
       }
     }
+    below.set([below[width * 3 + 2]!, right[2], right[2]], width * 3);
+    above = below;
   }
   return result;
 }
