@@ -94,15 +94,15 @@ export class Executor {
       outputs: {},
       messages: [],
     };
-    this.#announce(run, "execution_start", {});
+    this.#announce(run, "execution_start", { prompt_id: item.promptId });
     this.#cache.setPrompt(run.prompt, this.#options);
     for (const id of Object.keys(run.prompt)) {
       const cached = this.#cache.get(id);
       if (cached !== undefined) run.results.set(id, cached);
     }
-    this.#announce(run, "execution_cached", { nodes: [...run.results.keys()] });
+    this.#announce(run, "execution_cached", { nodes: [...run.results.keys()], prompt_id: item.promptId });
     const isSuccess = await this.#runNodes(run);
-    if (isSuccess) this.#announce(run, "execution_success", {});
+    if (isSuccess) this.#announce(run, "execution_success", { prompt_id: item.promptId });
     this.currentNode = null;
     this.currentClass = undefined;
     const meta = Object.keys(run.outputs).map((id) => [
@@ -118,7 +118,7 @@ export class Executor {
 
   /** Records a message for the history and sends it to the prompt's client. */
   #announce(run: Run, type: string, data: Record<string, unknown>, broadcast = false): void {
-    const message = { prompt_id: run.item.promptId, ...data, timestamp: Date.now() };
+    const message = { ...data, timestamp: Date.now() };
     run.messages.push([type, message]);
     if (run.sid !== null || broadcast) this.#options.sockets.send(type, message, run.sid);
   }
@@ -226,6 +226,7 @@ export class Executor {
   #context(run: Run, id: string, classType: string): NodeContext {
     const bar = new ProgressBar(run.progress, id, {
       throwIfInterrupted: () => this.#throwIfInterrupted(),
+      stepDelayMs: this.#options.stepDelayMs,
       previewSize: run.previewSize,
       stepsArePictures: PICTURE_SENDERS.has(classType),
     });
@@ -248,7 +249,7 @@ export class Executor {
   }
 
   #announceFailure(run: Run, id: string, classType: string, values: Record<string, unknown[]>, error: unknown): void {
-    const common = { node_id: id, node_type: classType, executed: run.executed };
+    const common = { prompt_id: run.item.promptId, node_id: id, node_type: classType, executed: run.executed };
     if (error instanceof InterruptError) {
       log.info("Processing interrupted");
       this.#announce(run, "execution_interrupted", common, true);

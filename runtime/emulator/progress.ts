@@ -1,5 +1,5 @@
 /** What a client hears while nodes run: `progress_state`, `progress` (throttled as in 0.33.0) and picture frames. */
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 import sharp from "sharp";
 import { FRAME, type Sockets, u32 } from "./sockets.ts";
 
@@ -77,6 +77,7 @@ export class Progress {
 
 interface BarOptions {
   throwIfInterrupted(): void;
+  stepDelayMs: number;
   /** Undefined: no previews. */
   previewSize: number | undefined;
   /** The node's steps are its pictures (SaveImageWebsocket): each goes out with its frame, unthrottled. */
@@ -98,7 +99,7 @@ export class ProgressBar {
   }
 
   async step(value: number, max: number, preview?: () => Promise<Buffer>): Promise<void> {
-    await turn();
+    await (this.#options.stepsArePictures ? turn() : delay(this.#options.stepDelayMs));
     this.#options.throwIfInterrupted();
     const size = this.#options.previewSize;
     const picture = preview === undefined || size === undefined ? undefined : await scale(await preview(), size);

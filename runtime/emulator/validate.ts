@@ -1,6 +1,7 @@
 /** ComfyUI 0.33.0's validation of a prompt: which outputs may run, and the errors of the rest in ComfyUI's own shapes. */
 import { type Catalogue, comboOptions, type InputSpec } from "./catalogue.ts";
 import { resolveInputs } from "./inputs.ts";
+import { log } from "./log.ts";
 import type { NodeContext, NodeImplementation } from "./nodes/node.ts";
 import { isEqual, isLess, PythonError, plain, repr, str, toFloat, toInt, truthy, typeName } from "./python.ts";
 
@@ -90,6 +91,9 @@ export function validatePrompt(prompt: unknown, targets: unknown, installation: 
       good.push(output);
       continue;
     }
+    log.error(`Failed to validate prompt for output ${output}:`);
+    for (const { message, details } of verdict.errors) log.error(`  - ${message}: ${details}`);
+    log.error("Output will be ignored");
     summary.push(...verdict.errors.map(({ message, details }) => `${message}: ${details}`));
     for (const [id, { valid, errors }] of validator.verdicts) {
       // A node below a bad one is invalid without errors of its own and is not reported.
@@ -98,7 +102,8 @@ export function validatePrompt(prompt: unknown, targets: unknown, installation: 
       nodeErrors[id].dependent_outputs.push(output);
     }
   }
-  if (good.length > 0) return { outputs: good, nodeErrors };
+  // ComfyUI keeps outputs in a Python set; of its arbitrary orders, this is the recorded one.
+  if (good.length > 0) return { outputs: good.reverse(), nodeErrors };
   const error = failure("prompt_outputs_failed_validation", "Prompt outputs failed validation", summary.join("\n"));
   return { error, outputs: [], nodeErrors };
 }

@@ -18,12 +18,13 @@ export function empty(status: number): Response {
   return new Response(null, { status, headers: { "Content-Length": "0" } });
 }
 
+export function plainText(status: number, text: string, headers: Record<string, string> = {}): Response {
+  return new Response(text, { status, headers: { "Content-Type": "text/plain; charset=utf-8", ...headers } });
+}
+
 /** What aiohttp answers when a handler raises. */
 export function serverError(): Response {
-  return new Response("500 Internal Server Error\n\nServer got itself in trouble", {
-    status: 500,
-    headers: { "Content-Type": "text/plain; charset=utf-8" },
-  });
+  return plainText(500, "500 Internal Server Error\n\nServer got itself in trouble");
 }
 
 /** The request's JSON body whatever its content type. @throws SyntaxError, which becomes a 500 */

@@ -12,7 +12,7 @@ import type { PromptQueue } from "../queue.ts";
 import type { Sockets } from "../sockets.ts";
 import type { Installation } from "../validate.ts";
 import { addFileRoutes } from "./file-routes.ts";
-import { empty, serverError } from "./http.ts";
+import { empty, plainText, serverError } from "./http.ts";
 import { addInfoRoutes } from "./info-routes.ts";
 import { addJobRoutes } from "./job-routes.ts";
 import { addPromptRoutes } from "./prompt-routes.ts";
@@ -39,9 +39,15 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 export function buildServer(parts: ServerParts): Server {
   const app = buildApp(parts);
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = getRequestListener(app.fetch);
   const server = createServer((request, response) => {
     if (!parts.faults.answers(request.method ?? "GET", pathOf(request.url))) return;
+    if (Number(request.headers["content-length"] ?? 0) > parts.maxUploadBytes) {
+      // The body is read to its end and thrown away, as only then every client reads the answer.
+      response.writeHead(413, { "Content-Type": "text/plain; charset=utf-8" }).end(tooLarge(parts.maxUploadBytes));
+      request.resume();
+      return;
+    }
     void listener(request, response);
   });
   const upgrades = new WebSocketServer({ noServer: true, maxPayload: SOCKET_LIMIT_BYTES, perMessageDeflate: true });
@@ -55,6 +61,10 @@ export function buildServer(parts: ServerParts): Server {
   return server;
 }
 
+function tooLarge(limitBytes: number): string {
+  return `Maximum request body size ${limitBytes} exceeded.`;
+}
+
 function pathOf(url = "/"): string {
   return new URL(url, "http://localhost").pathname;
 }
@@ -65,16 +75,11 @@ export function buildApp({ installation, catalogue, queue, executor, features, m
   addPromptRoutes(routes, queue, executor, installation);
   addInfoRoutes(routes, catalogue, features, argv);
   addFileRoutes(routes, installation.folders);
-  routes.get("/ws", (c) => c.text('No WebSocket UPGRADE hdr: None\n Can "Upgrade" only to "WebSocket".', 400));
+  routes.get("/ws", () => plainText(400, 'No WebSocket UPGRADE hdr: None\n Can "Upgrade" only to "WebSocket".'));
 
   const app = new Hono();
-  const tooLarge = () =>
-    new Response(`Maximum request body size ${maxUploadBytes} exceeded.`, {
-      status: 413,
-      headers: { "Content-Type": "text/plain; charset=utf-8" },
-    });
   app.use(async (c, next) => (isForeignOrigin(c.req.header()) ? empty(403) : next()));
-  app.use(bodyLimit({ maxSize: maxUploadBytes, onError: tooLarge }));
+  app.use(bodyLimit({ maxSize: maxUploadBytes, onError: () => plainText(413, tooLarge(maxUploadBytes)) }));
   addJobRoutes(app, queue, executor);
   app.route("/", routes);
   app.route("/api", routes);
@@ -84,7 +89,7 @@ export function buildApp({ installation, catalogue, queue, executor, features, m
     if (c.req.method === "GET" || c.req.method === "HEAD")
       return new Response(null, { status: 404, headers: { "Content-Type": "application/octet-stream" } });
     const Allow = posts.has(c.req.path) ? "GET,HEAD,POST" : "GET,HEAD";
-    return c.text("405: Method Not Allowed", 405, { Allow });
+    return plainText(405, "405: Method Not Allowed", { Allow });
   });
   app.onError((error) => {
     log.error(`Error handling request\n${error.name}: ${error.message}`);
