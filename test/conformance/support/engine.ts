@@ -37,8 +37,6 @@ const ROOT = join(import.meta.dirname, "../../..");
 export const FIXTURES = join(ROOT, "test/fixtures/comfyui");
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGINT: 2, SIGABRT: 6, SIGKILL: 9, SIGTERM: 15 };
 const START_LIMIT_MS = 90_000;
-/** Long enough for a scenario to act between two steps, short enough for 200 of them. */
-const EMULATOR_STEP_MS = 8;
 
 /** The URL of a running engine, when the suite was pointed at one. */
 export const givenUrl = process.env["COMFYUI_URL"]?.replace(/\/$/, "");
