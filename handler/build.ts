@@ -1,0 +1,42 @@
+/** Bundles the endpoint and its emulator into one file each: `node handler/build.ts [DIR]`. sharp stays outside, being native. */
+import { copyFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, type Metafile } from "esbuild";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** What a bundle reads from beside itself. */
+const DATA_FILES = ["runtime/emulator/object_info.json"];
+
+/** ws, pino and the AWS SDK's CommonJS parts call `require`, which an ES module does not have. */
+const BANNER = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`;
+
+/** Writes `handler.mjs`, `emulator.mjs`, their source maps, licences and data into `directory`; the metafile tells what went in. */
+export async function buildBundles(directory: string): Promise<Metafile> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { handler: "handler/main.ts", emulator: "runtime/emulator/main.ts" },
+    outdir: directory,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    external: ["sharp"],
+    banner: { js: BANNER },
+    sourcemap: "external",
+    legalComments: "linked",
+    metafile: true,
+    logLevel: "warning",
+  });
+  await Promise.all(DATA_FILES.map((file) => copyFile(join(ROOT, file), join(directory, basename(file)))));
+  return metafile;
+}
+
+if (import.meta.main) {
+  const directory = resolve(process.argv[2] ?? join(ROOT, "dist"));
+  const { outputs } = await buildBundles(directory);
+  const bundles = Object.entries(outputs).filter(([file]) => file.endsWith(".mjs"));
+  for (const [file, { bytes }] of bundles) process.stdout.write(`${file}  ${(bytes / 1024).toFixed(0)} KiB\n`);
+}
