@@ -14,6 +14,7 @@ import { RUNS, type Scenario, type Scenarios } from "./support/scenarios-runs.ts
 
 /** Replays the recorded scenarios; what a real ComfyUI of that version answered is what this engine has to answer. */
 const SETTLE_LIMIT_MS = 3000;
+const CALM_LIMIT = { timeout: 20_000, interval: 10 };
 
 describe("one engine after another's traffic", () => replayAll({ ...RUNS, ...QUEUE, ...HTTP }));
 
@@ -57,9 +58,10 @@ const ORDER_IS_CHANCE = new Set(["runtime-error"]);
 
 async function replay(engine: Engine, name: string, scenario: Scenario): Promise<void> {
   const recorded = readTranscript(engine.recordedVersion, name);
+  await calm(engine);
   // What a prompt finds cached depends on the prompt before it, so that one is replayed too.
   await run(engine, before(recorded));
-  await fetch(`${engine.url}/history`, { method: "POST", body: '{"clear":true}' });
+  await post(engine, "/history", { clear: true });
   const recording = new Recording(engine);
   try {
     await scenario(recording);
@@ -94,6 +96,22 @@ function before(recorded: readonly TranscriptEvent[]): Graph {
   if (cached.includes('"4"')) return txt2img({ seed, steps: 1 });
   if (cached.includes('"1"')) return empty({ prefix: "before" });
   return empty({ size: 1, color: seed % 0xffffff });
+}
+
+/** A scenario that failed half way may have left prompts, which would fail the next ones. */
+async function calm(engine: Engine): Promise<void> {
+  await post(engine, "/queue", { clear: true });
+  await post(engine, "/interrupt", {});
+  await vi.waitFor(async () => {
+    const { exec_info } = (await (await fetch(`${engine.url}/prompt`)).json()) as {
+      exec_info: { queue_remaining: number };
+    };
+    expect(exec_info.queue_remaining).toBe(0);
+  }, CALM_LIMIT);
+}
+
+async function post(engine: Engine, path: string, body: unknown): Promise<void> {
+  await fetch(engine.url + path, { method: "POST", body: JSON.stringify(body) });
 }
 
 async function run(engine: Engine, graph: Graph): Promise<void> {

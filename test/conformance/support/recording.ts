@@ -33,7 +33,8 @@ interface Request {
 
 const KEPT_HEADERS =
   "content-type content-disposition content-length accept-ranges content-range x-content-type-options allow location";
-const WAIT_LIMIT_MS = 20_000;
+/** A busy machine samples 300 steps in half a minute. */
+const WAIT_LIMIT_MS = 50_000;
 
 /** Talks to an engine and writes down what both sides say, in the form of the recorded transcripts. */
 export class Recording {

@@ -89,7 +89,7 @@ export const QUEUE: Scenarios = {
   },
 
   "reconnect-same-id-clean": async (r) => {
-    const { clientId, promptId, socket } = await startLong(r, 25, 150, "first");
+    const { clientId, promptId, socket } = await startLong(r, 25, 60, "first");
     await socket.close();
     const second = await r.client(clientId, undefined, "second");
     await r.untilDone(second, promptId);
