@@ -44,7 +44,7 @@ const supervisor = new Supervisor(plan, {
 });
 supervisor.machine.onTransition(({ from, to, reason, elapsedMs }) => {
   // Ready and busy alternate with every prompt, which has lines of its own.
-  const level = from === "busy" || to === "busy" ? "debug" : "info";
+  const level = to === "busy" || (from === "busy" && to === "ready") ? "debug" : "info";
   log[level]({ component: "engine", from, to, reason, elapsedMs, enginePid: supervisor.pid }, `engine ${to}`);
 });
 log.info(

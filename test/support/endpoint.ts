@@ -39,8 +39,14 @@ export function engineEnvironment(): Record<string, string> {
   return REAL_ENGINE ? { COMFYUI_COMMAND: REAL_ENGINE } : { ENGINE: "emulator", COMFYUI_ARGS: "--step-delay 10" };
 }
 
-/** Starts `serve` on a free port; ended with the test. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`. */
-export async function startEndpoint(settings: Record<string, string> = {}): Promise<RunningEndpoint> {
+/**
+ * Starts `serve` on a free port. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`.
+ * @param atEnd registers what ends it: with the test, or `afterAll` where a file shares one.
+ */
+export async function startEndpoint(
+  settings: Record<string, string> = {},
+  atEnd: (stop: () => Promise<void>) => void = onTestFinished,
+): Promise<RunningEndpoint> {
   const child = spawn(process.execPath, [MAIN, "serve"], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
@@ -62,7 +68,7 @@ export async function startEndpoint(settings: Record<string, string> = {}): Prom
     return code as number | null;
   });
   const enginePid = () => Number(log.findLast(({ enginePid: pid }) => pid !== undefined)?.["enginePid"]);
-  onTestFinished(async () => {
+  atEnd(async () => {
     if (child.exitCode === null) child.kill("SIGKILL");
     await exited;
     killGroup(enginePid());
@@ -95,7 +101,9 @@ export async function startEndpoint(settings: Record<string, string> = {}): Prom
     ready: () => until(async () => (await fetch(`${url}/ready`)).status === 200),
     sampling: () =>
       until(async () => {
-        const progress = (await (await fetch(`${url}/sdapi/v1/progress`)).json()) as { state: { sampling_step: number } };
+        const progress = (await (await fetch(`${url}/sdapi/v1/progress`)).json()) as {
+          state: { sampling_step: number };
+        };
         return progress.state.sampling_step > 0;
       }),
     post: (path, body, init) =>

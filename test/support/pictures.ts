@@ -10,7 +10,10 @@ export interface Pixels {
 
 /** @throws when it is no picture, or a damaged one. */
 export async function decode(bytes: Buffer): Promise<Pixels> {
-  const { data, info } = await sharp(bytes, { failOn: "warning" }).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(bytes, { failOn: "warning" })
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, data };
 }
 

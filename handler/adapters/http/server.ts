@@ -13,6 +13,8 @@ import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { sdapiRoutes } from "./sdapi.ts";
 
+const SWEEP_MS = 50;
+
 export interface HttpFace {
   url: string;
   /** Stops listening; resolves when the last connection is closed. */
@@ -43,8 +45,12 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
     url,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
+        // A connection that carries a last answer is kept alive by its client afterwards.
+        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+        server.close(() => {
+          clearInterval(sweep);
+          resolve();
+        });
       }),
   };
 }

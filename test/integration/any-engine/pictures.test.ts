@@ -1,7 +1,17 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
 import { colourGraph, quickTxt2Img, WORKER_KILLERS } from "../../support/payloads.ts";
 import { decode, pngText } from "../../support/pictures.ts";
+
+let endpoint: RunningEndpoint;
+const dataDir = mkdtempSync(join(tmpdir(), "comfy-endpoint-test-"));
+beforeAll(async () => {
+  endpoint = await startEndpoint({ DATA_DIR: dataDir }, afterAll);
+});
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
 interface SdapiAnswer {
   images: string[];
@@ -9,7 +19,7 @@ interface SdapiAnswer {
   info: string;
 }
 
-async function txt2img(endpoint: RunningEndpoint, body: object): Promise<{ pictures: Buffer[]; answer: SdapiAnswer }> {
+async function txt2img(body: object): Promise<{ pictures: Buffer[]; answer: SdapiAnswer }> {
   const response = await endpoint.post("/sdapi/v1/txt2img", body);
   const answer = (await response.json()) as SdapiAnswer;
   expect(response.status, JSON.stringify(answer)).toBe(200);
@@ -17,24 +27,22 @@ async function txt2img(endpoint: RunningEndpoint, body: object): Promise<{ pictu
 }
 
 test("txt2img gives the size, the count and the seeds that were asked for, and the same picture for the same seed", async () => {
-  const endpoint = await startEndpoint();
-  const { pictures, answer } = await txt2img(endpoint, quickTxt2Img({ batch_size: 2, n_iter: 2, width: 72, seed: 11 }));
+  const { pictures, answer } = await txt2img(quickTxt2Img({ batch_size: 2, n_iter: 2, width: 72, seed: 11 }));
   const decoded = await Promise.all(pictures.map(decode));
   expect(decoded.map(({ width, height }) => [width, height])).toEqual(Array(4).fill([72, 64]));
   expect(JSON.parse(answer.info)).toMatchObject({ seed: 11, all_seeds: [11, 12, 13, 14], width: 72, height: 64 });
 
-  const again = await txt2img(endpoint, quickTxt2Img({ width: 72, seed: 11 }));
+  const again = await txt2img(quickTxt2Img({ width: 72, seed: 11 }));
   const [same] = await Promise.all(again.pictures.map(decode));
   expect(same?.data.equals(decoded[0]!.data), "seed 11 twice").toBe(true);
 
-  const third = await txt2img(endpoint, quickTxt2Img({ width: 72, seed: 13 }));
+  const third = await txt2img(quickTxt2Img({ width: 72, seed: 13 }));
   const [thirdAlone] = await Promise.all(third.pictures.map(decode));
   expect(thirdAlone?.data.equals(decoded[2]!.data), "picture 2 of a batch is the picture of seed + 2").toBe(true);
   expect(decoded[1]!.data.equals(decoded[0]!.data), "another seed").toBe(false);
 });
 
 test("a 64-bit seed of a raw graph reaches the engine digit for digit", async () => {
-  const endpoint = await startEndpoint();
   const seed = "18446744073709551615";
   const graph = {
     ...colourGraph(0),
@@ -43,12 +51,26 @@ test("a 64-bit seed of a raw graph reaches the engine digit for digit", async ()
     "4": { class_type: "EmptyLatentImage", inputs: { width: 64, height: 64, batch_size: 1 } },
     "5": {
       class_type: "KSampler",
-      inputs: { model: ["1", 0], positive: ["3", 0], negative: ["3", 0], latent_image: ["4", 0], seed: 0, steps: 1, cfg: 1, sampler_name: "euler", scheduler: "normal", denoise: 1 },
+      inputs: {
+        model: ["1", 0],
+        positive: ["3", 0],
+        negative: ["3", 0],
+        latent_image: ["4", 0],
+        seed: 0,
+        steps: 1,
+        cfg: 1,
+        sampler_name: "euler",
+        scheduler: "normal",
+        denoise: 1,
+      },
     },
     "6": { class_type: "VAEDecode", inputs: { samples: ["5", 0], vae: ["1", 2] } },
     "2": { class_type: "SaveImage", inputs: { images: ["6", 0], filename_prefix: "big" } },
   };
-  const response = await endpoint.post("/prompt", JSON.stringify({ prompt: graph }).replace('"seed":0', `"seed":${seed}`));
+  const response = await endpoint.post(
+    "/prompt",
+    JSON.stringify({ prompt: graph }).replace('"seed":0', `"seed":${seed}`),
+  );
   const body = await response.text();
   expect(response.status, body).toBe(200);
   expect(body).toContain(`"seed":${seed}`);
@@ -58,43 +80,64 @@ test("a 64-bit seed of a raw graph reaches the engine digit for digit", async ()
 });
 
 test("outputs in a sub-folder are delivered, twice the same graph too, and nothing stays on disk", async () => {
-  const endpoint = await startEndpoint();
   for (const attempt of [1, 2]) {
-    const response = await endpoint.post("/prompt", { id: `job${attempt}`, prompt: colourGraph(0x336699, { filename_prefix: "deep/er/name" }) });
+    const response = await endpoint.post("/prompt", {
+      id: `job${attempt}`,
+      prompt: colourGraph(0x336699, { filename_prefix: "deep/er/name" }),
+    });
     const body = (await response.json()) as { images: string[]; filenames: string[] };
     expect(response.status, JSON.stringify(body)).toBe(200);
     expect(body.filenames).toEqual([`job${attempt}_deep_er_name_00001_.png`]);
     const { data } = await decode(Buffer.from(body.images[0]!, "base64"));
     expect([...data.subarray(0, 3)]).toEqual([0x33, 0x66, 0x99]);
   }
+  await vi.waitFor(() => expect(readdirSync(join(dataDir, "output"))).toEqual([]));
 });
 
 test("what cannot run is refused with 422 that names the node, and the engine lives on", async () => {
-  const endpoint = await startEndpoint();
   const cases = [
-    { name: "an unknown class", graph: { ...colourGraph(0), "7": { class_type: "SavImage", inputs: {} } }, node: { node_id: "7", class_type: "SavImage" } },
+    {
+      name: "an unknown class",
+      graph: { ...colourGraph(0), "7": { class_type: "SavImage", inputs: {} } },
+      node: { node_id: "7", class_type: "SavImage" },
+    },
     {
       name: "a wrong type",
-      graph: { ...colourGraph(0), "1": { class_type: "EmptyImage", inputs: { width: "wide", height: 64, batch_size: 1, color: 0 } } },
+      graph: {
+        ...colourGraph(0),
+        "1": { class_type: "EmptyImage", inputs: { width: "wide", height: 64, batch_size: 1, color: 0 } },
+      },
       node: { node_id: "1", class_type: "EmptyImage", input: "width", received: "wide" },
     },
-    { name: "a prefix that escapes", graph: colourGraph(0, { filename_prefix: "../../etc/x" }), node: { node_id: "2", input: "filename_prefix" } },
+    {
+      name: "a prefix that escapes",
+      graph: colourGraph(0, { filename_prefix: "../../etc/x" }),
+      node: { node_id: "2", input: "filename_prefix" },
+    },
     ...WORKER_KILLERS.map(({ name, graph, nodeId }) => ({ name, graph, node: { node_id: nodeId } })),
   ];
   for (const { name, graph, node } of cases) {
     const response = await endpoint.post("/prompt", { prompt: graph });
     const body = await response.json();
     expect(response.status, name).toBe(422);
-    expect(body, name).toMatchObject({ error: { code: "invalid_workflow", retryable: false, details: { nodes: expect.arrayContaining([expect.objectContaining(node)]) } } });
+    expect(body, name).toMatchObject({
+      error: {
+        code: "invalid_workflow",
+        retryable: false,
+        details: { nodes: expect.arrayContaining([expect.objectContaining(node)]) },
+      },
+    });
   }
   const good = await endpoint.post("/prompt", { prompt: colourGraph(1) });
   expect(good.status).toBe(200);
 });
 
 test("a node that raises is an execution_error with node, class, exception type and message", async () => {
-  const endpoint = await startEndpoint();
   // Text where a picture belongs passes ComfyUI's validation and fails in the node.
-  const graph = { "1": { class_type: "ImageInvert", inputs: { image: "no picture" } }, "2": { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "x" } } };
+  const graph = {
+    "1": { class_type: "ImageInvert", inputs: { image: "no picture" } },
+    "2": { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "x" } },
+  };
   const response = await endpoint.post("/prompt", { prompt: graph });
   expect(response.status).toBe(500);
   expect(await response.json()).toMatchObject({
@@ -102,7 +145,12 @@ test("a node that raises is an execution_error with node, class, exception type 
       code: "execution_error",
       retryable: false,
       message: expect.stringContaining("ImageInvert"),
-      details: { node_id: "1", class_type: "ImageInvert", exception_type: expect.stringMatching(/Error$/), exception_message: expect.stringMatching(/./) },
+      details: {
+        node_id: "1",
+        class_type: "ImageInvert",
+        exception_type: expect.stringMatching(/Error$/),
+        exception_message: expect.stringMatching(/./),
+      },
     },
   });
 });
