@@ -10,7 +10,7 @@ export const ENGINE_NOTE = "comfy-endpoint emulator: no model drew this picture"
 
 /**
  * Reads a picture as ComfyUI 0.33 does (PyAV): colours 0..1, one batch item per frame, mask = 1 - alpha.
- * @throws {NodeError} with PyAV's exception type when the file is no picture.
+ * @throws {NodeError} Pillow's, which is asked last, when the file is no picture.
  */
 export async function decode(path: string): Promise<{ image: ImageBatch; mask: MaskBatch }> {
   try {
@@ -28,11 +28,8 @@ export async function decode(path: string): Promise<{ image: ImageBatch; mask: M
       { batch: frames, height, width: info.width, channels: info.channels, data: toFloats(pixels, metadata) },
       metadata,
     );
-  } catch (cause) {
-    throw new NodeError(
-      "av.error.InvalidDataError",
-      `Invalid data found when processing input: '${path}' (${(cause as Error).message})`,
-    );
+  } catch {
+    throw new NodeError("PIL.UnidentifiedImageError", `cannot identify image file '${path}'`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Pixel arrays: how IMAGE and MASK values are made, read, cut and rearranged. All arithmetic is float32, as in torch. */
-import type { ImageBatch, MaskBatch } from "./node.ts";
+import { type ImageBatch, type MaskBatch, NodeError } from "./node.ts";
 
 /** What IMAGE and MASK have in common: interleaved float32 pixels, `[batch][height][width][channels]`. */
 export interface Raster {
@@ -10,25 +10,24 @@ export interface Raster {
   data: Float32Array;
 }
 
-export function newImage(
-  batch: number,
-  height: number,
-  width: number,
-  channels: number,
-  data?: Float32Array,
-): ImageBatch {
-  return {
-    kind: "image",
-    batch,
-    height,
-    width,
-    channels,
-    data: data ?? new Float32Array(batch * height * width * channels),
-  };
+export function newImage(batch: number, height: number, width: number, channels: number): ImageBatch {
+  return { kind: "image", batch, height, width, channels, data: floats(batch * height * width, channels) };
 }
 
 export function newMask(batch: number, height: number, width: number, fill = 0): MaskBatch {
-  return { kind: "mask", batch, height, width, data: new Float32Array(batch * height * width).fill(fill) };
+  return { kind: "mask", batch, height, width, data: floats(batch * height * width).fill(fill) };
+}
+
+/** @throws {NodeError} as torch, which allocates EmptyImage channel by channel, when there is not enough memory. */
+function floats(pixels: number, channels = 1): Float32Array {
+  try {
+    return new Float32Array(pixels * channels);
+  } catch {
+    throw new NodeError(
+      "RuntimeError",
+      `[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate ${pixels * 4} bytes. Error code 12 (Cannot allocate memory)`,
+    );
+  }
 }
 
 export const imageOf = (raster: Raster): ImageBatch => ({ ...raster, kind: "image" });
