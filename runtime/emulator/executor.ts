@@ -1,13 +1,14 @@
 /** Runs one prompt: nodes in ComfyUI's order, cached results reused, every message as ComfyUI sends it. */
 import { isLink } from "../comfyui/graph.ts";
 import { type CacheMode, NodeCache, type NodeRun } from "./cache.ts";
+import { reportFailure } from "./failure.ts";
 import type { Faults } from "./faults/index.ts";
-import { resolveInputs } from "./inputs.ts";
+import { rejectSocketLiterals, resolveInputs } from "./inputs.ts";
 import { log } from "./log.ts";
 import { type NodeContext, NodeError } from "./nodes/node.ts";
 import { ExecutionOrder } from "./order.ts";
 import { InterruptError, Progress, ProgressBar } from "./progress.ts";
-import { dumps, PythonError, plain, repr } from "./python.ts";
+import { plain } from "./python.ts";
 import type { ExecutionResult, QueueItem } from "./queue.ts";
 import type { Sockets } from "./sockets.ts";
 import type { Installation, Prompt } from "./validate.ts";
@@ -22,10 +23,6 @@ export interface ExecutorOptions extends Installation {
 }
 
 const PREVIEW_METHODS = ["none", "auto", "latent2rgb", "taesd"];
-
-const OUT_OF_MEMORY = "torch.OutOfMemoryError";
-const OUT_OF_MEMORY_TIPS =
-  "This error means you ran out of memory on your GPU.\n\nTIPS: If the workflow worked before you might have accidentally set the batch_size to a large number.";
 
 /** Classes that send each picture as the frame of a progress step. */
 const PICTURE_SENDERS = new Set(["SaveImageWebsocket"]);
@@ -192,7 +189,9 @@ export class Executor {
       classType,
       Object.values(run.prompt).map((node) => node.class_type),
     );
-    const missing = resolveInputs(nodeClass, run.prompt[id]!.inputs ?? {}).unresolved[0];
+    const given = run.prompt[id]!.inputs ?? {};
+    const resolved = resolveInputs(nodeClass, given);
+    const missing = resolved.unresolved[0];
     if (missing !== undefined)
       throw new NodeError("TypeError", `${classType}.execute() missing 1 required positional argument: '${missing}'`);
     const node = Object.hasOwn(nodes, classType) ? nodes[classType] : undefined;
@@ -202,6 +201,7 @@ export class Executor {
         `the emulator does not run ${classType}; it stands in for ComfyUI without Python`,
       );
 
+    rejectSocketLiterals(resolved, given);
     const context = this.#context(run, id, classType);
     const calls = nodeClass.is_input_list ? [values] : slices(values);
     const outputs: unknown[][] = nodeClass.output.map(() => []);
@@ -255,16 +255,9 @@ export class Executor {
       this.#announce(run, "execution_interrupted", common, true);
       return;
     }
-    const { type, message } = describe(error);
-    log.error(`!!! Exception during processing !!! ${message}`);
-    log.error(`Traceback (most recent call last):\n${traceback(classType).join("")}${type}: ${message}\n`);
-    if (type === OUT_OF_MEMORY) log.error("Got an OOM, unloading all loaded models.");
     this.#announce(run, "execution_error", {
       ...common,
-      exception_message: `${message}\n${type === OUT_OF_MEMORY ? OUT_OF_MEMORY_TIPS : ""}`,
-      exception_type: type,
-      traceback: traceback(classType),
-      current_inputs: Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list.map(format)])),
+      ...reportFailure(error, classType, values),
       current_outputs: Object.keys(run.prompt),
     });
   }
@@ -276,25 +269,4 @@ function slices(values: Record<string, unknown[]>): Record<string, unknown>[] {
   return Array.from({ length: count }, (_, i) =>
     Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list[Math.min(i, list.length - 1)]])),
   );
-}
-
-function describe(error: unknown): { type: string; message: string } {
-  if (error instanceof NodeError) return { type: error.exceptionType, message: error.message };
-  if (error instanceof PythonError) return { type: error.type, message: error.message };
-  return error instanceof Error
-    ? { type: error.name, message: error.message }
-    : { type: "Exception", message: String(error) };
-}
-
-/** A value in `current_inputs`: scalars as they are, everything else as text. */
-function format(value: unknown): unknown {
-  if (typeof value === "bigint") return value.toString();
-  if (typeof value !== "object" || value === null) return value;
-  if (!("kind" in value)) return repr(JSON.parse(dumps(value)));
-  const { kind, batch, height, width, channels } = value as Record<string, unknown>;
-  return `${kind}(${[batch, height, width, channels].filter((size) => size !== undefined).join(", ")})`;
-}
-
-function traceback(classType: string): string[] {
-  return [`  File "emulator", in execute\n`, `  File "emulator", in ${classType}\n`];
 }

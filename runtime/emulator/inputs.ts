@@ -1,5 +1,7 @@
 /** Which inputs a node has, once its dynamic ones (`COMFY_DYNAMICCOMBO_V3`, `COMFY_AUTOGROW_V3`) are resolved by the values given. */
+import { isLink } from "../comfyui/graph.ts";
 import type { InputGroups, InputSpec, NodeClass } from "./catalogue.ts";
+import { PythonError, typeName } from "./python.ts";
 
 export interface ResolvedInput {
   spec: InputSpec;
@@ -12,6 +14,35 @@ export interface ResolvedInputs {
   isDynamic: boolean;
   /** Dynamic combos that are absent or have an unknown value: ComfyUI notices them only when the node runs. */
   unresolved: string[];
+}
+
+/** Types that only a link can bring. */
+const SOCKET_TYPES = new Set(
+  "IMAGE MASK LATENT CONDITIONING MODEL CLIP VAE CONTROL_NET CLIP_VISION CLIP_VISION_OUTPUT UPSCALE_MODEL NOISE SAMPLER SIGMAS GUIDER".split(
+    " ",
+  ),
+);
+
+/**
+ * Fails as ComfyUI's nodes do on a literal where a link belongs, which validation lets pass.
+ * @throws PythonError
+ */
+export function rejectSocketLiterals({ inputs }: ResolvedInputs, values: Record<string, unknown>): void {
+  for (const [name, { spec, required }] of inputs) {
+    const value = values[name];
+    if (
+      !SOCKET_TYPES.has(String(spec[0])) ||
+      !Object.hasOwn(values, name) ||
+      isLink(value) ||
+      (value === null && !required)
+    )
+      continue;
+    const type = typeName(Array.isArray(value) ? value[0] : value);
+    if (typeof value === "string" || Array.isArray(value))
+      throw new PythonError("AttributeError", `'${type}' object has no attribute 'shape'`);
+    if (type === "dict") throw new PythonError("KeyError", "0");
+    throw new PythonError("TypeError", `'${type}' object is not subscriptable`);
+  }
 }
 
 /** Resolves the inputs of a class for the values that a node of the prompt has. */

@@ -1,9 +1,10 @@
 /** ComfyUI 0.33.0's validation of a prompt: which outputs may run, and the errors of the rest in ComfyUI's own shapes. */
-import { type Catalogue, comboOptions, type InputSpec } from "./catalogue.ts";
+import type { Catalogue, InputSpec } from "./catalogue.ts";
+import { convertAndCheck, failure, type InputError, inputConfig, typesMatch } from "./check-input.ts";
 import { resolveInputs } from "./inputs.ts";
 import { log } from "./log.ts";
 import type { NodeContext, NodeImplementation } from "./nodes/node.ts";
-import { isEqual, isLess, PythonError, plain, repr, str, toFloat, toInt, truthy, typeName } from "./python.ts";
+import { PythonError, plain, repr, str, truthy, typeName } from "./python.ts";
 
 export interface PromptNode {
   class_type: string;
@@ -14,13 +15,6 @@ export interface PromptNode {
 }
 
 export type Prompt = Record<string, PromptNode>;
-
-export interface InputError {
-  type: string;
-  message: string;
-  details: string;
-  extra_info: Record<string, unknown>;
-}
 
 export interface NodeErrors {
   errors: InputError[];
@@ -48,16 +42,6 @@ const SELF_VALIDATED: Record<string, readonly string[]> = {
   LoadLatent: ["latent"],
   LoadAudio: ["audio"],
   LoadVideo: ["file"],
-};
-
-/** Lists longer than this are neither quoted nor sent back. */
-const QUOTED_LIST_LENGTH = 20;
-
-const CONVERSIONS: Record<string, (value: unknown) => unknown> = {
-  INT: toInt,
-  FLOAT: toFloat,
-  STRING: str,
-  BOOLEAN: truthy,
 };
 
 interface NodeVerdict {
@@ -106,10 +90,6 @@ export function validatePrompt(prompt: unknown, targets: unknown, installation: 
   if (good.length > 0) return { outputs: good.reverse(), nodeErrors };
   const error = failure("prompt_outputs_failed_validation", "Prompt outputs failed validation", summary.join("\n"));
   return { error, outputs: [], nodeErrors };
-}
-
-function failure(type: string, message: string, details: string, extra_info: Record<string, unknown> = {}): InputError {
-  return { type, message, details, extra_info };
 }
 
 /** What makes ComfyUI's node replacement step raise, before any validation. */
@@ -307,82 +287,6 @@ class Validator {
       }),
     );
   }
-}
-
-/** Converts a literal in place and checks its range or list. */
-function convertAndCheck(
-  inputs: Record<string, unknown>,
-  name: string,
-  spec: InputSpec,
-  isSelfValidated: boolean,
-): InputError | undefined {
-  const [type, options = {}] = spec;
-  let value = inputs[name];
-  if (typeName(value) === "dict" && Object.hasOwn(value as object, "__value__"))
-    value = (value as Record<string, unknown>)["__value__"];
-  const config = { input_name: name, input_config: inputConfig(spec) };
-  const convert = typeof type === "string" ? CONVERSIONS[type] : undefined;
-  try {
-    if (convert !== undefined) value = convert(value);
-  } catch (error) {
-    if (!(error instanceof PythonError)) throw error;
-    const extra = { ...config, received_value: value, exception_message: error.message };
-    return failure(
-      "invalid_input_type",
-      `Failed to convert an input value to a ${str(type)} value`,
-      `${name}, ${str(value)}, ${error.message}`,
-      extra,
-    );
-  }
-  inputs[name] = value;
-  if (isSelfValidated) return undefined;
-  const received = { ...config, received_value: value };
-  if (options["min"] !== undefined && isLess(value, options["min"]))
-    return failure(
-      "value_smaller_than_min",
-      `Value ${str(value)} smaller than min of ${str(options["min"])}`,
-      name,
-      received,
-    );
-  if (options["max"] !== undefined && isLess(options["max"], value))
-    return failure(
-      "value_bigger_than_max",
-      `Value ${str(value)} bigger than max of ${str(options["max"])}`,
-      name,
-      received,
-    );
-
-  const choices = comboOptions(spec);
-  if (choices === undefined) return undefined;
-  const chosen = options["multiselect"] === true && Array.isArray(value) ? value : [value];
-  const unknown = chosen.filter((item) => !choices.some((choice) => isEqual(choice, item)));
-  if (unknown.length === 0) return undefined;
-  const isLong = choices.length > QUOTED_LIST_LENGTH;
-  const list = isLong ? `(list of length ${choices.length})` : repr(choices);
-  const extra = { ...received, input_config: isLong ? null : config.input_config };
-  return failure(
-    "value_not_in_list",
-    "Value not in list",
-    `${name}: ${unknown.map(repr).join(", ")} not in ${list}`,
-    extra,
-  );
-}
-
-function inputConfig([type, options]: InputSpec): unknown[] {
-  return [type, options ?? {}];
-}
-
-/** Types match when they are equal, share a member of their comma lists, or either is a wildcard. */
-function typesMatch(received: unknown, expected: unknown): boolean {
-  if (isEqual(received, expected)) return true;
-  if ([received, expected].some((type) => type === "*" || type === "COMFY_MATCHTYPE_V3")) return true;
-  if (Array.isArray(received) && expected === "COMBO") return true;
-  if (typeof received !== "string" || typeof expected !== "string") return false;
-  const [left, right] = [received, expected].map((list) => new Set(list.split(",").map((type) => type.trim()))) as [
-    Set<string>,
-    Set<string>,
-  ];
-  return left.has("*") || right.has("*") || !left.isDisjointFrom(right);
 }
 
 function traceback(place: string): string[] {

@@ -1,136 +1,107 @@
-/** Each `--fault` of the emulator does what its table says: the tests of the product rely on it. */
-import { once } from "node:events";
-import { expect, test, vi } from "vitest";
-import { connect, type Emulator, emptyImage, spawnEmulator, startEmulator, submit } from "../support/emulator.ts";
+import { expect, test } from "vitest";
+import { startEndpoint } from "../support/endpoint.ts";
+import { colourGraph, quickTxt2Img } from "../support/payloads.ts";
 
-async function queueIds(emulator: Emulator) {
-  const { queue_running: running, queue_pending: pending } = (await emulator.get("/queue")) as Record<
-    string,
-    [number, string][]
-  >;
-  return { running: running?.map(([, id]) => id), pending: pending?.map(([, id]) => id) };
+/** The emulator, with faults that a real engine cannot be made to have on demand. */
+const withFault = (fault: string, settings: Record<string, string> = {}) =>
+  startEndpoint({ ENGINE: "emulator", COMFYUI_COMMAND: "", COMFYUI_ARGS: `--step-delay 2 --fault ${fault}`, ...settings });
+
+/** The warm-up would meet the fault first. */
+const WITHOUT_WARM_UP = { WARMUP_PROMPT_FILE: "/nonexistent", WARMUP_FAILURE: "serve" };
+
+for (const [fault, name] of [
+  ["no-end-event", "the end event never comes"],
+  ["deaf-socket=6", "the socket falls silent in mid-prompt"],
+  ["drop-socket=6", "the socket is cut by the engine in mid-prompt"],
+  ["late-history=700", "the history is written long after the end event"],
+] as const) {
+  test(`an invocation completes although ${name}`, async () => {
+    const endpoint = await withFault(fault, WITHOUT_WARM_UP);
+    for (const color of [1, 2]) {
+      const response = await endpoint.post("/prompt", { prompt: colourGraph(color) });
+      expect(response.status, await response.clone().text()).toBe(200);
+      expect(((await response.json()) as { images: string[] }).images).toHaveLength(1);
+    }
+  });
 }
 
-test("boot-delay: lines are printed before the server listens", async () => {
-  const emulator = await startEmulator("--fault", "boot-delay=450");
-  expect(emulator.log().match(/ms to go/g)).toHaveLength(3);
+test("out of memory: the memory is freed and the same prompt tried once more", async () => {
+  const endpoint = await withFault("oom=1", WITHOUT_WARM_UP);
+  const response = await endpoint.post("/sdapi/v1/txt2img", quickTxt2Img());
+  expect(response.status, await response.clone().text()).toBe(200);
 });
 
-test("boot-exit: a few lines, then the exit code", async () => {
-  const emulator = spawnEmulator("--fault", "boot-exit=7");
-  expect(await emulator.exited).toEqual([7, null]);
-  expect(emulator.log()).toContain("No CUDA GPUs are available");
+test("out of memory twice is the caller's answer, retryable, and the engine lives on", async () => {
+  const endpoint = await withFault("oom=2", WITHOUT_WARM_UP);
+  const response = await endpoint.post("/sdapi/v1/txt2img", quickTxt2Img());
+  expect(response.status).toBe(500);
+  expect(await response.json()).toMatchObject({ error: "out_of_memory" });
+  expect((await endpoint.post("/sdapi/v1/txt2img", quickTxt2Img())).status).toBe(200);
 });
 
-test("boot-silent: nothing is printed, and the process lives", async () => {
-  const [silent, other] = [spawnEmulator("--fault", "boot-silent"), spawnEmulator()];
-  await other.ready();
-  expect(silent.log()).toBe("");
-  expect(silent.process.exitCode).toBeNull();
+test("a broken GPU context counts as a crash: the invocation is retryable and the engine is replaced", async () => {
+  const endpoint = await withFault("cuda-broken", { ...WITHOUT_WARM_UP, COMFYUI_MAX_RESTARTS: "0" });
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(502);
+  expect(await response.json()).toMatchObject({ error: { code: "comfyui_exited", retryable: true, message: expect.stringContaining("illegal memory access") } });
+  expect(await endpoint.exited).toBe(1);
 });
 
-test("crash: the process is gone when a node of the class runs", async () => {
-  const emulator = await startEmulator("--fault", "crash=SaveImage");
-  const client = await connect(emulator);
-  await submit(emulator, client, emptyImage());
-  expect(await emulator.exited).toEqual([null, "SIGKILL"]);
-  await client.until(({ type, data }) => type === "executing" && data["node"] === "2");
+test("a worker thread that dies with a traceback is noticed at once", async () => {
+  const endpoint = await withFault("worker-dies=loud", { ...WITHOUT_WARM_UP, COMFYUI_MAX_RESTARTS: "1" });
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(502);
+  expect(await response.json()).toMatchObject({ error: { code: "comfyui_exited", message: expect.stringContaining("worker thread") } });
 });
 
-test("oom: the first run fails as ComfyUI tells it, the next one works", async () => {
-  const emulator = await startEmulator("--fault", "oom");
-  const client = await connect(emulator);
-  const [first, second] = [
-    await submit(emulator, client, emptyImage(1)),
-    await submit(emulator, client, emptyImage(2)),
-  ];
-  await client.untilDone(second);
-  const failure = client.messages.find(({ type }) => type === "execution_error");
-  expect(failure?.data).toMatchObject({ prompt_id: first, node_id: "1", exception_type: "torch.OutOfMemoryError" });
-  expect(failure?.data["exception_message"]).toContain("TIPS:");
-  expect(emulator.log()).toContain("Got an OOM, unloading all loaded models.");
-  expect(await emulator.get(`/history/${second}`)).toMatchObject({ [second]: { status: { completed: true } } });
+test("a worker thread that dies without a word: the invocation ends with its deadline, and the engine is replaced", async () => {
+  const endpoint = await withFault("worker-dies=silent", { ...WITHOUT_WARM_UP, COMFYUI_MAX_RESTARTS: "1", INVOCATION_TIMEOUT_SECONDS: "1" });
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(504);
+  await endpoint.logged(({ to }) => to === "restarting");
+}, 40_000);
+
+test("a node that hangs and ignores its interrupt costs the engine, not the worker", async () => {
+  const endpoint = await withFault("hang=ImageInvert", { INVOCATION_TIMEOUT_SECONDS: "1" });
+  await endpoint.ready();
+  const graph = { ...colourGraph(1), "2": { class_type: "ImageInvert", inputs: { image: ["1", 0] } }, "3": { class_type: "PreviewImage", inputs: { images: ["2", 0] } } };
+  const response = await endpoint.post("/prompt", { prompt: graph });
+  expect(response.status).toBe(504);
+  await endpoint.logged(({ to, reason }) => to === "restarting" && String(reason).includes("did not stop"));
+  await endpoint.ready();
+  expect((await endpoint.post("/prompt", { prompt: colourGraph(2) })).status).toBe(200);
+}, 60_000);
+
+test("an engine that prints nothing and never listens has failed after the stall limit; the log's tail tells", async () => {
+  const endpoint = await withFault("boot-silent", { COMFYUI_START_STALL_SECONDS: "1" });
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ error: { code: "comfyui_start_failed", message: expect.stringContaining("no progress") } });
+  expect(await endpoint.exited).toBe(1);
 });
 
-test("cuda-broken: every prompt fails with the CUDA error", async () => {
-  const emulator = await startEmulator("--fault", "cuda-broken");
-  const client = await connect(emulator);
-  for (const color of [1, 2]) await client.untilDone(await submit(emulator, client, emptyImage(color)));
-  const failures = client.messages.filter(({ type }) => type === "execution_error");
-  expect(failures).toHaveLength(2);
-  expect(failures[0]?.data["exception_message"]).toContain("CUDA error: an illegal memory access was encountered");
+test("a start has no limit while it makes progress", async () => {
+  const endpoint = await withFault("boot-delay=3000", { COMFYUI_START_STALL_SECONDS: "1" });
+  expect((await fetch(`${endpoint.url}/health`)).status).toBe(200);
+  expect((await fetch(`${endpoint.url}/ready`)).status).toBe(503);
+  expect((await endpoint.post("/prompt", { prompt: colourGraph(1) })).status).toBe(200);
 });
 
-test("hang: the node ignores the interrupt, HTTP answers", async () => {
-  const emulator = await startEmulator("--fault", "hang=EmptyImage");
-  const client = await connect(emulator);
-  const id = await submit(emulator, client, emptyImage());
-  await client.until(({ type }) => type === "executing");
-  await emulator.post("/interrupt", {});
-  expect(await queueIds(emulator)).toEqual({ running: [id], pending: [] });
-  expect(client.messages.map(({ type }) => type)).not.toContain("execution_interrupted");
+test("an engine that dies during its start fails at once, with the last lines of its log", async () => {
+  const endpoint = await withFault("boot-exit=3");
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({
+    error: { code: "comfyui_start_failed", details: { code: 3, log: expect.arrayContaining([expect.stringContaining("No CUDA GPUs")]) } },
+  });
+  expect(await endpoint.exited).toBe(1);
 });
 
-test("deaf-socket: the first socket stays open without messages, a second one hears", async () => {
-  const emulator = await startEmulator("--fault", "deaf-socket=3");
-  const [first, second] = [await connect(emulator), await connect(emulator)];
-  const id = await submit(emulator, first, emptyImage());
-  await second.until(({ type, data }) => type === "status" && JSON.stringify(data).includes(":0}"));
-  await vi.waitFor(async () => expect(await emulator.get(`/history/${id}`)).toHaveProperty(id));
-  expect(first.messages).toHaveLength(3);
-  expect(first.socket.readyState).toBe(first.socket.OPEN);
-});
+test("a warm-up that fails ends the worker, unless it may serve all the same", async () => {
+  const stopped = await withFault("oom=9");
+  expect(await stopped.exited).toBe(1);
+  expect(stopped.log.some(({ code }) => code === "warm_up_failed")).toBe(true);
 
-test("drop-socket: the first socket is cut, the prompt runs on", async () => {
-  const emulator = await startEmulator("--fault", "drop-socket=3");
-  const client = await connect(emulator);
-  const closed = once(client.socket, "close");
-  const id = await submit(emulator, client, emptyImage());
-  expect((await closed)[0]).toBe(1006);
-  await vi.waitFor(async () => expect(await emulator.get(`/history/${id}`)).toHaveProperty(id));
-});
-
-test.each(["loud", "silent"])("worker-dies=%s: the prompt stays in the queue for ever", async (manner) => {
-  const emulator = await startEmulator("--fault", `worker-dies=${manner}`);
-  const client = await connect(emulator);
-  const [first, second] = [
-    await submit(emulator, client, emptyImage(1)),
-    await submit(emulator, client, emptyImage(2)),
-  ];
-  await expect.poll(() => queueIds(emulator)).toEqual({ running: [first], pending: [second] });
-  expect(emulator.log().includes("Exception in thread Thread-1 (prompt_worker):")).toBe(manner === "loud");
-});
-
-test("no-end-event: the first prompt's history exists, its end is never told", async () => {
-  const emulator = await startEmulator("--fault", "no-end-event");
-  const client = await connect(emulator);
-  const [first, second] = [
-    await submit(emulator, client, emptyImage(1)),
-    await submit(emulator, client, emptyImage(2)),
-  ];
-  await client.untilDone(second);
-  expect(
-    client.messages.some(
-      ({ type, data }) => type === "executing" && data["node"] === null && data["prompt_id"] === first,
-    ),
-  ).toBe(false);
-  expect(await emulator.get(`/history/${first}`)).toHaveProperty(first);
-});
-
-test("late-history: the end is told before the entry exists", async () => {
-  const emulator = await startEmulator("--fault", "late-history=400");
-  const client = await connect(emulator);
-  const id = await submit(emulator, client, emptyImage());
-  await client.untilDone(id);
-  expect(await emulator.get(`/history/${id}`)).toEqual({});
-  await vi.waitFor(async () => expect(await emulator.get(`/history/${id}`)).toHaveProperty(id));
-});
-
-test("http-deaf: no request is answered any more", async () => {
-  const emulator = await startEmulator("--fault", "http-deaf");
-  await emulator.get("/prompt");
-  const signal = AbortSignal.timeout(300);
-  const unanswered = fetch(`${emulator.url}/prompt`, { method: "POST", body: "{}", signal });
-  await expect(unanswered).rejects.toThrow("timeout");
-  await expect(fetch(`${emulator.url}/queue`, { signal: AbortSignal.timeout(300) })).rejects.toThrow("timeout");
+  const serving = await withFault("oom=9", { WARMUP_FAILURE: "serve" });
+  await serving.ready();
 });

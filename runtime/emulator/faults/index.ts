@@ -18,7 +18,7 @@
  * | `late-history=MS` | history entries appear only MS after the end events |
  * | `http-deaf` | from the first `POST /prompt` on, no HTTP request is answered |
  */
-import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { WebSocket } from "ws";
 import { log } from "../log.ts";
 import { NodeError } from "../nodes/node.ts";
@@ -44,6 +44,9 @@ interface Fault {
 
 const BOOT_LINE_INTERVAL_MS = 200;
 
+/** What the dying process has said so far reaches its clients. */
+const FLUSH_MS = 20;
+
 const forever = () => new Promise<never>(() => setInterval(() => {}, 2 ** 30));
 
 const FAULTS: Record<string, (value: string) => Fault> = {
@@ -65,7 +68,7 @@ const FAULTS: Record<string, (value: string) => Fault> = {
   crash: (value) => ({
     node: async (classType) => {
       if (classType !== value) return;
-      await turn();
+      await delay(FLUSH_MS);
       process.kill(process.pid, "SIGKILL");
       await forever();
     },
