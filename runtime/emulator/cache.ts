@@ -1,8 +1,8 @@
 /** ComfyUI's cache of node results. The key is the class and the inputs of a node and of all its ancestors, never its id. */
 import { isLink } from "../comfyui/graph.ts";
 import type { NodeContext, NodeImplementation } from "./nodes/node.ts";
+import type { Prompt, PromptNode } from "./prompt.ts";
 import { dumps, PythonError, plain } from "./python.ts";
-import type { Prompt, PromptNode } from "./validate.ts";
 
 export interface NodeRun {
   /** One list of values per output slot. */

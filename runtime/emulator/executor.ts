@@ -1,6 +1,7 @@
 /** Runs one prompt: nodes in ComfyUI's order, cached results reused, every message as ComfyUI sends it. */
 import { isLink } from "../comfyui/graph.ts";
 import { type CacheMode, NodeCache, type NodeRun } from "./cache.ts";
+import { callOverLists } from "./call.ts";
 import { reportFailure } from "./failure.ts";
 import type { Faults } from "./faults/index.ts";
 import { rejectSocketLiterals, resolveInputs } from "./inputs.ts";
@@ -8,10 +9,10 @@ import { log } from "./log.ts";
 import { type NodeContext, NodeError } from "./nodes/node.ts";
 import { ExecutionOrder } from "./order.ts";
 import { InterruptError, Progress, ProgressBar } from "./progress.ts";
+import type { Installation, Prompt } from "./prompt.ts";
 import { plain } from "./python.ts";
 import type { ExecutionResult, QueueItem } from "./queue.ts";
 import type { Sockets } from "./sockets.ts";
-import type { Installation, Prompt } from "./validate.ts";
 
 export interface ExecutorOptions extends Installation {
   sockets: Sockets;
@@ -203,24 +204,10 @@ export class Executor {
 
     rejectSocketLiterals(resolved, given);
     const context = this.#context(run, id, classType);
-    const calls = nodeClass.is_input_list ? [values] : slices(values);
-    const outputs: unknown[][] = nodeClass.output.map(() => []);
-    const uis: Record<string, unknown[]>[] = [];
-    for (const inputs of calls) {
+    return callOverLists(nodeClass, values, async (inputs) => {
       this.#throwIfInterrupted();
-      const result = await node.run(inputs, context);
-      for (const [slot, value] of result.outputs.entries()) {
-        if (nodeClass.output_is_list[slot] && Array.isArray(value)) outputs[slot]?.push(...value);
-        else outputs[slot]?.push(value);
-      }
-      if (result.ui !== undefined) uis.push(result.ui);
-    }
-    const keys = Object.keys(uis[0] ?? {});
-    const ui =
-      keys.length === 0
-        ? undefined
-        : Object.fromEntries(keys.map((key) => [key, uis.flatMap((part) => part[key] ?? [])]));
-    return { outputs, ui };
+      return node.run(inputs, context);
+    });
   }
 
   #context(run: Run, id: string, classType: string): NodeContext {
@@ -261,12 +248,4 @@ export class Executor {
       current_outputs: Object.keys(run.prompt),
     });
   }
-}
-
-/** One call per element of the longest list; shorter lists repeat their last item. */
-function slices(values: Record<string, unknown[]>): Record<string, unknown>[] {
-  const count = Math.max(1, ...Object.values(values).map((list) => list.length));
-  return Array.from({ length: count }, (_, i) =>
-    Object.fromEntries(Object.entries(values).map(([name, list]) => [name, list[Math.min(i, list.length - 1)]])),
-  );
 }

@@ -1,7 +1,7 @@
 /** In which order ComfyUI runs the nodes of a prompt: a topological dissolve that prefers what leads to an output soonest. */
 import { isLink } from "../comfyui/graph.ts";
+import type { Prompt } from "./prompt.ts";
 import { PythonError } from "./python.ts";
-import type { Prompt } from "./validate.ts";
 
 interface Pending {
   blockedBy: number;

@@ -1,8 +1,8 @@
 /** The queue of prompts and the history, as ComfyUI keeps them: in memory, one prompt at a time, smallest number first. */
 import { setTimeout as delay } from "node:timers/promises";
 import { heapify, heapPop, heapPush } from "./heap.ts";
+import type { Prompt } from "./prompt.ts";
 import { isLess } from "./python.ts";
-import type { Prompt } from "./validate.ts";
 
 export interface QueueItem {
   number: number | object;

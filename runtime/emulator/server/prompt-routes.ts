@@ -4,9 +4,10 @@ import type { Context, Hono } from "hono";
 import type { Executor } from "../executor.ts";
 import { isJobId } from "../jobs.ts";
 import { log } from "../log.ts";
+import type { Installation, Prompt } from "../prompt.ts";
 import { dumps, PythonError, repr, toFloat, truthy, typeName } from "../python.ts";
 import { type PromptQueue, toRow } from "../queue.ts";
-import { type Installation, type Prompt, validatePrompt } from "../validate.ts";
+import { validatePrompt } from "../validate.ts";
 import { empty, json, readJson, readObject } from "./http.ts";
 
 const SECRET_KEYS = ["auth_token_comfy_org", "api_key_comfy_org"];
