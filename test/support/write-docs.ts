@@ -1,0 +1,26 @@
+/** Writes the README's tables from the code: `node test/support/write-docs.ts`. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { settingsTable } from "../../handler/config.ts";
+import { ERRORS } from "../../runtime/errors.ts";
+
+export const README = new URL("../../README.md", import.meta.url);
+
+/** The README with its tables as the code has them now. @throws Error when a table has lost its markers. */
+export function withTables(readme: string): string {
+  const tables = { settings: settingsTable(), errors: errorsTable() };
+  return Object.entries(tables).reduce((text, [name, table]) => {
+    const section = new RegExp(`(<!-- ${name} -->)[sS]*(<!-- /${name} -->)`);
+    if (!section.test(text)) throw new Error(`the README has no markers <!-- ${name} --> and <!-- /${name} -->`);
+    return text.replace(section, (_all, start: string, end: string) => `${start}\n${table}\n${end}`);
+  }, readme);
+}
+
+function errorsTable(): string {
+  const rows = Object.entries(ERRORS).map(
+    ([code, { httpStatus, retryable, meaning }]) =>
+      `| \`${code}\` | ${httpStatus} | ${retryable ? "yes" : "no"} | ${meaning} |`,
+  );
+  return ["| code | HTTP | try again? | when |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+if (import.meta.main) writeFileSync(README, withTables(readFileSync(README, "utf8")));
