@@ -9,9 +9,10 @@ export const README = new URL("../../README.md", import.meta.url);
 export function withTables(readme: string): string {
   const tables = { settings: settingsTable(), errors: errorsTable() };
   return Object.entries(tables).reduce((text, [name, table]) => {
-    const section = new RegExp(`(<!-- ${name} -->)[sS]*(<!-- /${name} -->)`);
-    if (!section.test(text)) throw new Error(`the README has no markers <!-- ${name} --> and <!-- /${name} -->`);
-    return text.replace(section, (_all, start: string, end: string) => `${start}\n${table}\n${end}`);
+    const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+    const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
+    if (from < start.length || to < from) throw new Error(`the README has no markers ${start} and ${end}`);
+    return `${text.slice(0, from)}\n${table}\n${text.slice(to)}`;
   }, readme);
 }
 
