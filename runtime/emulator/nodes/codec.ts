@@ -1,4 +1,5 @@
 /** Picture files: decoding as LoadImage does, encoding with ComfyUI's metadata. */
+import { statSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import sharp, { type Metadata } from "sharp";
 import { dumps } from "../python.ts";
@@ -10,7 +11,7 @@ export const ENGINE_NOTE = "comfy-endpoint emulator: no model drew this picture"
 
 /**
  * Reads a picture as ComfyUI 0.33 does (PyAV): colours 0..1, one batch item per frame, mask = 1 - alpha.
- * @throws {NodeError} Pillow's, which is asked last, when the file is no picture.
+ * @throws {NodeError} Pillow's, which is asked last, when the file is no picture; PyAV's for a folder.
  */
 export async function decode(path: string): Promise<{ image: ImageBatch; mask: MaskBatch }> {
   try {
@@ -29,6 +30,8 @@ export async function decode(path: string): Promise<{ image: ImageBatch; mask: M
       metadata,
     );
   } catch {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+      throw new NodeError("av.error.IsADirectoryError", `[Errno 21] Is a directory: '${path}'`);
     throw new NodeError("PIL.UnidentifiedImageError", `cannot identify image file '${path}'`);
   }
 }
@@ -131,7 +134,7 @@ const textChunk = ([key, text]: PngText): Buffer => chunk("tEXt", Buffer.from(`$
 
 /** The text chunks of a saved picture: `prompt`, every key of `extra_pnginfo`, and {@link ENGINE_NOTE}. */
 export function metadataTexts({ prompt, extraPnginfo }: Pick<NodeContext, "prompt" | "extraPnginfo">): PngText[] {
-  const entries = Object.entries({ prompt, ...extraPnginfo });
+  const entries = prompt === undefined ? [] : Object.entries({ prompt, ...extraPnginfo });
   return [...entries.map(([key, value]): PngText => [key, asciiJson(value)]), ["engine", ENGINE_NOTE]];
 }
 
