@@ -19,6 +19,8 @@ export interface ExecutorOptions extends Installation {
   faults: Faults;
   cacheMode: CacheMode;
   stepDelayMs: number;
+  /** Whether pictures carry the prompt that made them. */
+  writesMetadata: boolean;
   previewMethod: string;
   previewSize: number;
 }
@@ -220,7 +222,7 @@ export class Executor {
     return {
       nodeId: id,
       promptId: run.item.promptId,
-      prompt: run.prompt as unknown as Record<string, unknown>,
+      prompt: this.#options.writesMetadata ? (run.prompt as unknown as Record<string, unknown>) : undefined,
       extraPnginfo: run.item.extraData["extra_pnginfo"] as Record<string, unknown> | undefined,
       folders: this.#options.folders,
       stepDelayMs: this.#options.stepDelayMs,

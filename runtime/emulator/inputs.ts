@@ -3,7 +3,7 @@ import { isLink } from "../comfyui/graph.ts";
 import type { InputGroups, InputSpec, NodeClass } from "./catalogue.ts";
 import { PythonError, typeName } from "./python.ts";
 
-export interface ResolvedInput {
+interface ResolvedInput {
   spec: InputSpec;
   required: boolean;
 }

@@ -2,7 +2,7 @@
 import { type HistoryEntry, type PromptQueue, type QueueItem, toRow } from "./queue.ts";
 
 export const JOB_STATUSES = ["pending", "in_progress", "completed", "failed", "cancelled"] as const;
-export type JobStatus = (typeof JOB_STATUSES)[number];
+type JobStatus = (typeof JOB_STATUSES)[number];
 
 interface Job {
   id: string;

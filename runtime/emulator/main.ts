@@ -61,6 +61,7 @@ const executor: Executor = new Executor({
   faults,
   cacheMode: cacheMode(),
   stepDelayMs: Number(flags["step-delay"] ?? 1),
+  writesMetadata: flags["disable-metadata"] !== true,
   previewMethod: flags["preview-method"] ?? "none",
   previewSize: Number(flags["preview-size"] ?? 512),
 });

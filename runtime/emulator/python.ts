@@ -23,7 +23,7 @@ export class PythonError extends Error {
 type Numeric = { kind: "int"; value: bigint } | { kind: "float"; value: number };
 
 /** The number behind a value; booleans count, as in Python. Undefined for everything else. */
-export function numeric(value: unknown): Numeric | undefined {
+function numeric(value: unknown): Numeric | undefined {
   if (typeof value === "boolean") return { kind: "int", value: value ? 1n : 0n };
   if (typeof value === "number")
     return Number.isInteger(value) ? { kind: "int", value: BigInt(value) } : { kind: "float", value };

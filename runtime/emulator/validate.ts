@@ -5,7 +5,7 @@ import type { Installation, Prompt, PromptNode } from "./prompt.ts";
 import { PythonError, str, truthy, typeName } from "./python.ts";
 import { Validator } from "./validate-node.ts";
 
-export interface NodeErrors {
+interface NodeErrors {
   errors: InputError[];
   dependent_outputs: string[];
   class_type: string;

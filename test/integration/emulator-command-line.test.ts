@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp from "sharp";
 import { expect, test } from "vitest";
 import { connect, emptyImage, spawnEmulator, startEmulator, submit } from "../support/emulator.ts";
 
@@ -46,6 +47,18 @@ test("folders go where the flags say, and the temp folder is gone after SIGINT",
   emulator.process.kill("SIGINT");
   expect(await emulator.exited).toEqual([0, null]);
   expect(existsSync(join(folder, "temp"))).toBe(false);
+});
+
+test.each([
+  [["prompt", "engine"], []],
+  [["engine"], ["--disable-metadata"]],
+])("pictures carry %s with flags %s", async (keys, flags) => {
+  const folder = mkdtempSync(join(tmpdir(), "emulator-metadata-"));
+  const emulator = await startEmulator("--output-directory", folder, ...flags);
+  const client = await connect(emulator);
+  await client.untilDone(await submit(emulator, client, emptyImage()));
+  const { comments } = await sharp(join(folder, "e_00001_.png")).metadata();
+  expect(comments?.map(({ keyword }) => keyword)).toEqual(keys);
 });
 
 test("an integer beyond 2^53 comes back digit for digit", async () => {

@@ -4,7 +4,12 @@ import { colourGraph, quickTxt2Img } from "../support/payloads.ts";
 
 /** The emulator, with faults that a real engine cannot be made to have on demand. */
 const withFault = (fault: string, settings: Record<string, string> = {}) =>
-  startEndpoint({ ENGINE: "emulator", COMFYUI_COMMAND: "", COMFYUI_ARGS: `--step-delay 2 --fault ${fault}`, ...settings });
+  startEndpoint({
+    ENGINE: "emulator",
+    COMFYUI_COMMAND: "",
+    COMFYUI_ARGS: `--step-delay 2 --fault ${fault}`,
+    ...settings,
+  });
 
 /** The warm-up would meet the fault first. */
 const WITHOUT_WARM_UP = { WARMUP_PROMPT_FILE: "/nonexistent", WARMUP_FAILURE: "serve" };
@@ -43,7 +48,9 @@ test("a broken GPU context counts as a crash: the invocation is retryable and th
   const endpoint = await withFault("cuda-broken", { ...WITHOUT_WARM_UP, COMFYUI_MAX_RESTARTS: "0" });
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
   expect(response.status).toBe(502);
-  expect(await response.json()).toMatchObject({ error: { code: "comfyui_exited", retryable: true, message: expect.stringContaining("illegal memory access") } });
+  expect(await response.json()).toMatchObject({
+    error: { code: "comfyui_exited", retryable: true, message: expect.stringContaining("illegal memory access") },
+  });
   expect(await endpoint.exited).toBe(1);
 });
 
@@ -51,32 +58,47 @@ test("a worker thread that dies with a traceback is noticed at once", async () =
   const endpoint = await withFault("worker-dies=loud", { ...WITHOUT_WARM_UP, COMFYUI_MAX_RESTARTS: "1" });
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
   expect(response.status).toBe(502);
-  expect(await response.json()).toMatchObject({ error: { code: "comfyui_exited", message: expect.stringContaining("worker thread") } });
+  expect(await response.json()).toMatchObject({
+    error: { code: "comfyui_exited", message: expect.stringContaining("worker thread") },
+  });
 });
 
 test("a worker thread that dies without a word: the invocation ends with its deadline, and the engine is replaced", async () => {
-  const endpoint = await withFault("worker-dies=silent", { ...WITHOUT_WARM_UP, COMFYUI_MAX_RESTARTS: "1", INVOCATION_TIMEOUT_SECONDS: "1" });
+  const endpoint = await withFault("worker-dies=silent", {
+    ...WITHOUT_WARM_UP,
+    COMFYUI_MAX_RESTARTS: "1",
+    INVOCATION_TIMEOUT_SECONDS: "1",
+  });
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
   expect(response.status).toBe(504);
   await endpoint.logged(({ to }) => to === "restarting");
-}, 40_000);
+});
 
 test("a node that hangs and ignores its interrupt costs the engine, not the worker", async () => {
-  const endpoint = await withFault("hang=ImageInvert", { INVOCATION_TIMEOUT_SECONDS: "1" });
+  const endpoint = await withFault("hang=ImageInvert", {
+    INVOCATION_TIMEOUT_SECONDS: "1",
+    COMFYUI_INTERRUPT_GRACE_SECONDS: "1",
+  });
   await endpoint.ready();
-  const graph = { ...colourGraph(1), "2": { class_type: "ImageInvert", inputs: { image: ["1", 0] } }, "3": { class_type: "PreviewImage", inputs: { images: ["2", 0] } } };
+  const graph = {
+    ...colourGraph(1),
+    "2": { class_type: "ImageInvert", inputs: { image: ["1", 0] } },
+    "3": { class_type: "PreviewImage", inputs: { images: ["2", 0] } },
+  };
   const response = await endpoint.post("/prompt", { prompt: graph });
   expect(response.status).toBe(504);
   await endpoint.logged(({ to, reason }) => to === "restarting" && String(reason).includes("did not stop"));
   await endpoint.ready();
   expect((await endpoint.post("/prompt", { prompt: colourGraph(2) })).status).toBe(200);
-}, 60_000);
+});
 
 test("an engine that prints nothing and never listens has failed after the stall limit; the log's tail tells", async () => {
   const endpoint = await withFault("boot-silent", { COMFYUI_START_STALL_SECONDS: "1" });
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
   expect(response.status).toBe(503);
-  expect(await response.json()).toMatchObject({ error: { code: "comfyui_start_failed", message: expect.stringContaining("no progress") } });
+  expect(await response.json()).toMatchObject({
+    error: { code: "comfyui_start_failed", message: expect.stringContaining("no progress") },
+  });
   expect(await endpoint.exited).toBe(1);
 });
 
@@ -92,7 +114,10 @@ test("an engine that dies during its start fails at once, with the last lines of
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
   expect(response.status).toBe(503);
   expect(await response.json()).toMatchObject({
-    error: { code: "comfyui_start_failed", details: { code: 3, log: expect.arrayContaining([expect.stringContaining("No CUDA GPUs")]) } },
+    error: {
+      code: "comfyui_start_failed",
+      details: { code: 3, log: expect.arrayContaining([expect.stringContaining("No CUDA GPUs")]) },
+    },
   });
   expect(await endpoint.exited).toBe(1);
 });

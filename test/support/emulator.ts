@@ -8,7 +8,7 @@ import { WebSocket } from "ws";
 const MAIN = fileURLToPath(new URL("../../runtime/emulator/main.ts", import.meta.url));
 const START_LIMIT_MS = 20_000;
 
-export interface Message {
+interface Message {
   type: string;
   data: Record<string, unknown>;
 }

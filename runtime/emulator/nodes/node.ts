@@ -22,8 +22,8 @@ export interface MaskBatch {
 export interface NodeContext {
   nodeId: string;
   promptId: string;
-  /** The whole prompt and `extra_data.extra_pnginfo`, as SaveImage writes them into PNG metadata. */
-  prompt: Record<string, unknown>;
+  /** The whole prompt and `extra_data.extra_pnginfo`, as SaveImage writes them into PNG metadata; undefined: none is wanted (`--disable-metadata`). */
+  prompt: Record<string, unknown> | undefined;
   extraPnginfo: Record<string, unknown> | undefined;
   folders: { input: string; output: string; temp: string };
   /** Milliseconds that one sampling step takes. */

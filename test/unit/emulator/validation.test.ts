@@ -50,7 +50,13 @@ beforeAll(() => {
   const catalogue = new Catalogue(folders.input);
   const installation = { catalogue, nodes: NODES, folders };
   const sockets = new Sockets({ status: () => null, features: {}, currentNode: () => null }, faults);
-  const options = { stepDelayMs: 0, previewMethod: "none", previewSize: 512, cacheMode: { kind: "none" } as const };
+  const options = {
+    stepDelayMs: 0,
+    writesMetadata: true,
+    previewMethod: "none",
+    previewSize: 512,
+    cacheMode: { kind: "none" } as const,
+  };
   const executor = new Executor({ ...installation, ...options, sockets, faults });
   // No worker runs: what an accepted prompt does is the conformance suite's business.
   app = buildApp({ installation, catalogue, queue, executor, features: {}, maxUploadBytes: 1e8, argv: [] });
