@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Engine, FIXTURES, startEngine, uploadInputs } from "./support/engine.ts";
+import { type Engine, engineName, FIXTURES, startEngine, uploadInputs } from "./support/engine.ts";
 import type { Graph } from "./support/graphs.ts";
 import { decodePicture, type Picture } from "./support/picture.ts";
 import { executionError, finished, type OutputFile, postPrompt } from "./support/prompts.ts";
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => engine.stop());
 
-test.each(cases)("$name", async (it) => {
+test.each(cases)(`$name on ${engineName}`, async (it) => {
   const answer = await postPrompt(engine, JSON.stringify({ prompt: it.graph }));
   expect(answer).toMatchObject({ status: 200, body: { node_errors: {} } });
   const entry = await finished(engine, (answer.body as { prompt_id: string }).prompt_id);

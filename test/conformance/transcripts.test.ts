@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Engine, FIXTURES, givenUrl, noProcess, startEngine } from "./support/engine.ts";
+import { type Engine, engineName, FIXTURES, givenUrl, noProcess, startEngine } from "./support/engine.ts";
 import { empty, type Graph, txt2img } from "./support/graphs.ts";
 import { parseLenient } from "./support/lenient-json.ts";
 import { normalise } from "./support/normalise.ts";
@@ -16,13 +16,13 @@ import { RUNS, type Scenario, type Scenarios } from "./support/scenarios-runs.ts
 const SETTLE_LIMIT_MS = 3000;
 const CALM_LIMIT = { timeout: 20_000, interval: 10 };
 
-describe("one engine after another's traffic", () => replayAll({ ...RUNS, ...QUEUE, ...HTTP }));
+describe(`${engineName}, one scenario after the other`, () => replayAll({ ...RUNS, ...QUEUE, ...HTTP }));
 
-describe.skipIf(noProcess)(`an engine started with flags${because(noProcess)}`, () =>
+describe.skipIf(noProcess)(`${engineName} started with flags${because(noProcess)}`, () =>
   replayAll(WITH_FLAGS, ["--preview-method", "latent2rgb", "--max-upload-size", "1"]),
 );
 
-describe.skipIf(noProcess)(`an engine that ends${because(noProcess)}`, () => {
+describe.skipIf(noProcess)(`${engineName} at its end${because(noProcess)}`, () => {
   for (const [name, scenario] of Object.entries(DEADLY))
     test(name, async () => {
       const engine = await startEngine();

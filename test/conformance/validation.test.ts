@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Engine, FIXTURES, noProcess, startEngine } from "./support/engine.ts";
+import { type Engine, engineName, FIXTURES, noProcess, startEngine } from "./support/engine.ts";
 import { parseExact, parseLenient, stringifyExact } from "./support/lenient-json.ts";
 import { executionError, finished, postPrompt } from "./support/prompts.ts";
 
@@ -51,16 +51,19 @@ afterAll(() => engine.stop());
 
 const isDeadly = (it: Case) => it.run === DIES || it.v0_3_75?.run === DIES;
 
-test.each(cases.filter((it) => !isDeadly(it)))("$name", check);
+test.each(cases.filter((it) => !isDeadly(it)))(`$name on ${engineName}`, check);
 
-describe.skipIf(noProcess)(`bodies that end the worker thread${noProcess ? ` (skipped: ${noProcess})` : ""}`, () => {
-  test.each(cases.filter(isDeadly))("$name", async (it) => {
-    await check(it);
-    if (expected(it).run !== DIES) return;
-    await engine.stop();
-    engine = await startEngine();
-  });
-});
+describe.skipIf(noProcess)(
+  `${engineName}: bodies that end the worker thread${noProcess ? ` (skipped: ${noProcess})` : ""}`,
+  () => {
+    test.each(cases.filter(isDeadly))("$name", async (it) => {
+      await check(it);
+      if (expected(it).run !== DIES) return;
+      await engine.stop();
+      engine = await startEngine();
+    });
+  },
+);
 
 /** What this engine's version was recorded to do. */
 function expected(it: Case): Outcome {

@@ -43,6 +43,13 @@ export const givenUrl = process.env["COMFYUI_URL"]?.replace(/\/$/, "");
 /** Why tests that need the process are skipped, or undefined when they run. */
 export const noProcess = givenUrl ? `COMFYUI_URL is set: the process behind ${givenUrl} is not ours` : undefined;
 
+/** For names of tests: expectations differ between versions. */
+export const engineName = givenUrl
+  ? `ComfyUI ${await readVersion(givenUrl)} at ${givenUrl}`
+  : process.env["ENGINE_UNDER_TEST"]
+    ? `ComfyUI ${(JSON.parse(process.env["ENGINE_UNDER_TEST"]) as { version: string }).version}`
+    : "the emulator";
+
 /** Starts the engine under test (or takes the running one) and puts the recordings' input files into its input folder. */
 export async function startEngine(flags: readonly string[] = []): Promise<Engine> {
   const engine = givenUrl ? await describeEngine(givenUrl, undefined, async () => {}) : await spawnEngine(flags);
@@ -108,11 +115,15 @@ async function describeEngine(
   engineProcess: EngineProcess | undefined,
   stop: () => Promise<void>,
 ): Promise<Engine> {
-  const stats = (await (await fetch(`${url}/system_stats`)).json()) as { system: Record<string, unknown> };
-  const version = String(stats.system["comfyui_version"]);
+  const version = await readVersion(url);
   const recordedVersion = version.startsWith("0.3.") ? "0.3.75" : "0.33.0";
   const isEmulator = !givenUrl && !process.env["ENGINE_UNDER_TEST"];
   return { url, version, recordedVersion, isEmulator, process: engineProcess, stop };
+}
+
+async function readVersion(url: string): Promise<string> {
+  const stats = (await (await fetch(`${url}/system_stats`)).json()) as { system: Record<string, unknown> };
+  return String(stats.system["comfyui_version"]);
 }
 
 async function freePort(): Promise<number> {

@@ -1,9 +1,9 @@
 import { vi } from "vitest";
 import { WebSocket } from "ws";
+import { describeBody, describeFrame } from "./describe.ts";
 import { type Engine, hasTempFolder } from "./engine.ts";
 import type { Graph } from "./graphs.ts";
 import { parseLenient, stringifyExact } from "./lenient-json.ts";
-import { describePicture } from "./picture.ts";
 
 /** One line of a transcript; the fields beside `dir` depend on it. */
 export type TranscriptEvent = { dir: string } & Record<string, unknown>;
@@ -244,24 +244,4 @@ interface SimpleOptions {
   /** Further fields of the body of `POST /prompt`. */
   fields?: Record<string, unknown>;
   history?: boolean;
-}
-
-async function describeBody(bytes: Buffer, contentType: string): Promise<unknown> {
-  try {
-    return parseLenient(bytes.toString());
-  } catch {
-    if (contentType.startsWith("text")) return bytes.toString();
-    if (bytes.length === 0) return "";
-    return { bytes: bytes.length, first16: bytes.subarray(0, 16).toString("hex"), image: await describePicture(bytes) };
-  }
-}
-
-/** Binary frames: u32 kind; kind 1: u32 format, picture; kind 4: u32 length, JSON, picture (all big-endian). */
-async function describeFrame(data: Buffer): Promise<Record<string, unknown>> {
-  const event = data.readUInt32BE(0);
-  const second = data.readUInt32BE(4);
-  if (event === 1) return { event, format: second, image_size: await describePicture(data.subarray(8)) };
-  if (event !== 4) return { event };
-  const meta: unknown = JSON.parse(data.subarray(8, 8 + second).toString());
-  return { event, meta, image_size: await describePicture(data.subarray(8 + second)) };
 }
