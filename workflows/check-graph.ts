@@ -78,7 +78,7 @@ function checkLinks(nodeId: string, graph: Graph): NodeProblem[] {
   const { class_type, inputs } = graph[nodeId]!;
   return Object.entries(inputs).flatMap(([input, value]) => {
     const source = linkSource(value);
-    if (source === undefined || source in graph) return [];
+    if (source === undefined || Object.hasOwn(graph, source)) return [];
     const message = `it is linked to node ${source}, which is not in the graph; there are: ${Object.keys(graph).slice(0, 20).join(", ")}`;
     return [{ node_id: nodeId, class_type, input, type: "bad_linked_input", message, received: value }];
   });
@@ -97,10 +97,9 @@ function reachable(graph: Graph, outputs: readonly string[]): Set<string> {
   const seen = new Set<string>();
   const open = [...outputs];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    const node = graph[id];
-    if (node === undefined || seen.has(id)) continue;
+    if (seen.has(id) || !Object.hasOwn(graph, id)) continue;
     seen.add(id);
-    for (const value of Object.values(node.inputs)) {
+    for (const value of Object.values(graph[id]!.inputs)) {
       const source = linkSource(value);
       if (source !== undefined) open.push(source);
     }

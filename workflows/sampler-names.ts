@@ -95,11 +95,11 @@ const schedulerNames = ({ name, label, aliases }: SdapiScheduler) => [name, labe
 
 /**
  * Resolves A1111's `sampler_name`/`sampler_index` and `scheduler`, the scheduler possibly being a suffix of the sampler
- * (`DPM++ 2M Karras`). Unlike A1111 1.10, which takes another sampler for an unknown one, it refuses.
+ * (`DPM++ 2M Karras`); no name is its first sampler. Unlike A1111 1.10, which takes another sampler for an unknown one, it refuses.
  * @throws EndpointError `unknown_sampler`, or `unsupported_feature` for names that A1111 has and ComfyUI's core has not.
  */
 export function resolveSampler(samplerName: string, schedulerName: string | null): ResolvedSampler {
-  const { base, suffix } = splitScheduler(samplerName);
+  const { base, suffix } = splitScheduler(samplerName || SDAPI_SAMPLERS[0]!.name);
   const sampler = SDAPI_SAMPLERS.find(({ name, aliases }) => isNamed(base)([name, ...aliases]));
   if (!sampler)
     throw unknown(
