@@ -1,0 +1,17 @@
+/** The catalogue that a real ComfyUI 0.33.0 gave, without a server. */
+import { readFileSync } from "node:fs";
+import { Catalogue } from "../../runtime/comfyui/catalogue.ts";
+import { createClient } from "../../runtime/comfyui/client.ts";
+
+const objectInfo = JSON.parse(
+  readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8"),
+) as Record<string, unknown>;
+
+/** @param checkpoints what CheckpointLoaderSimple offers, where it matters. */
+export function loadCatalogue(checkpoints?: readonly string[]): Promise<Catalogue> {
+  const info =
+    checkpoints === undefined
+      ? objectInfo
+      : { ...objectInfo, CheckpointLoaderSimple: { input: { required: { ckpt_name: [checkpoints] } } } };
+  return Catalogue.load({ ...createClient("http://unused.invalid"), objectInfo: async <T>() => info as T });
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import type { Graph } from "../../../runtime/comfyui/graph.ts";
+import { checkGraph } from "../../../workflows/check-graph.ts";
+import { buildTxt2Img, type Txt2Img } from "../../../workflows/txt2img.ts";
+import { loadCatalogue } from "../../support/catalogue.ts";
+
+const request: Txt2Img = {
+  positivePrompt: "a fox",
+  negativePrompt: "blurry",
+  seeds: [42n],
+  steps: 20,
+  cfg: 7,
+  width: 512,
+  height: 768,
+  sampler: "euler",
+  scheduler: "normal",
+  checkpoint: "model.safetensors",
+};
+
+const nodesOf = (graph: Graph, classType: string) =>
+  Object.values(graph).filter(({ class_type }) => class_type === classType);
+
+test("one picture is one chain from checkpoint to file", () => {
+  expect(buildTxt2Img(request)).toEqual({
+    "1": { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name: "model.safetensors" } },
+    "2": { class_type: "CLIPTextEncode", inputs: { text: "a fox", clip: ["1", 1] } },
+    "3": { class_type: "CLIPTextEncode", inputs: { text: "blurry", clip: ["1", 1] } },
+    "4": { class_type: "EmptyLatentImage", inputs: { width: 512, height: 768, batch_size: 1 } },
+    "5": {
+      class_type: "KSampler",
+      inputs: {
+        model: ["1", 0],
+        positive: ["2", 0],
+        negative: ["3", 0],
+        latent_image: ["4", 0],
+        seed: 42,
+        steps: 20,
+        cfg: 7,
+        sampler_name: "euler",
+        scheduler: "normal",
+        denoise: 1,
+      },
+    },
+    "6": { class_type: "VAEDecode", inputs: { samples: ["5", 0], vae: ["1", 2] } },
+    "7": { class_type: "SaveImage", inputs: { images: ["6", 0], filename_prefix: "txt2img_000" } },
+  });
+});
+
+describe("several pictures", () => {
+  const graph = buildTxt2Img({ ...request, seeds: [2n ** 64n - 2n, 2n ** 64n - 1n, 0n] });
+
+  test("have a sampler, a seed and a file each, and share the rest", () => {
+    const classes = Object.values(graph).map(({ class_type }) => class_type);
+    expect(classes.filter((name) => ["KSampler", "VAEDecode", "SaveImage"].includes(name))).toHaveLength(9);
+    expect(nodesOf(graph, "CLIPTextEncode")).toHaveLength(2);
+    expect(nodesOf(graph, "CheckpointLoaderSimple")).toHaveLength(1);
+    expect(nodesOf(graph, "EmptyLatentImage")).toHaveLength(1);
+  });
+
+  test("have 64-bit seeds digit for digit", () => {
+    const seeds = nodesOf(graph, "KSampler").map(({ inputs }) => JSON.stringify(inputs["seed"]));
+    expect(seeds).toEqual(["18446744073709551614", "18446744073709551615", "0"]);
+  });
+
+  test("are saved under names and by nodes in their order", () => {
+    const files = Object.entries(graph).filter(([, { class_type }]) => class_type === "SaveImage");
+    expect(files.map(([, { inputs }]) => inputs["filename_prefix"])).toEqual([
+      "txt2img_000",
+      "txt2img_001",
+      "txt2img_002",
+    ]);
+    expect(files.map(([id]) => Number(id))).toEqual(files.map(([id]) => Number(id)).toSorted((a, b) => a - b));
+  });
+});
+
+test("LCM sampling goes through a node of its own, for every picture", () => {
+  const graph = buildTxt2Img({ ...request, seeds: [1n, 2n], modelSampling: "lcm" });
+  const [id, node] = Object.entries(graph).find(([, { class_type }]) => class_type === "ModelSamplingDiscrete")!;
+  expect(node.inputs).toEqual({ model: ["1", 0], sampling: "lcm", zsnr: false });
+  expect(nodesOf(graph, "KSampler").map(({ inputs }) => inputs["model"])).toEqual([
+    [id, 0],
+    [id, 0],
+  ]);
+});
+
+test.each<[string, Txt2Img]>([
+  ["plain", request],
+  ["a hundred pictures", { ...request, seeds: Array.from({ length: 100 }, (_, index) => BigInt(index)) }],
+  ["LCM", { ...request, modelSampling: "lcm" }],
+])("the graph passes our own check: %s", async (_name, given) => {
+  const catalogue = await loadCatalogue();
+  const graph = buildTxt2Img(given);
+  expect(checkGraph(graph, catalogue)).toBe(graph);
+});
