@@ -1,13 +1,13 @@
 /** Bundles the endpoint and its emulator into one file each: `node handler/build.ts [DIR]`. sharp stays outside, being native. */
-import { copyFile } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** What a bundle reads from beside itself. */
-const DATA_FILES = ["runtime/emulator/object_info.json"];
+/** What a bundle reads, or hands to ComfyUI, from beside itself. */
+const COMPANIONS = ["runtime/emulator/object_info.json", "runtime/comfyui_nodes"];
 
 /** ws, pino and the AWS SDK's CommonJS parts call `require`, which an ES module does not have. */
 const BANNER = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`;
@@ -30,7 +30,9 @@ export async function buildBundles(directory: string): Promise<Metafile> {
     metafile: true,
     logLevel: "warning",
   });
-  await Promise.all(DATA_FILES.map((file) => copyFile(join(ROOT, file), join(directory, basename(file)))));
+  await Promise.all(
+    COMPANIONS.map((path) => cp(join(ROOT, path), join(directory, basename(path)), { recursive: true })),
+  );
   return metafile;
 }
 

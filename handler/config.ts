@@ -12,7 +12,9 @@ interface Setting {
 }
 
 const text = z.string().min(1);
-const seconds = (fallback: number) => z.coerce.number().min(0).default(fallback);
+/** Node's timers hold 31 bits of milliseconds, and fire at once beyond that. */
+const MAX_SECONDS = 2_000_000;
+const seconds = (fallback: number) => z.coerce.number().min(0).max(MAX_SECONDS).default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(0).default(fallback);
 
 /** `["a", "b c"]`, or words separated by blanks. */
@@ -46,7 +48,7 @@ const SETTINGS = {
     description: "invocations that may wait for the engine; one more is refused with 429. 0: no limit",
   },
   INVOCATION_TIMEOUT_SECONDS: {
-    schema: z.coerce.number().positive().default(1800),
+    schema: z.coerce.number().positive().max(MAX_SECONDS).default(1800),
     description: "an invocation that takes longer is interrupted and answered 504",
   },
   SHUTDOWN_GRACE_SECONDS: {
@@ -89,6 +91,11 @@ const SETTINGS = {
     schema: z.coerce.number().positive().default(180),
     description:
       "a start without any progress (output, CPU time, reading) for so long has failed; there is no other limit",
+  },
+  COMFYUI_INTERRUPT_GRACE_SECONDS: {
+    schema: z.coerce.number().positive().default(20),
+    description:
+      "an interrupted prompt that goes on for longer (a hung node, a very long kernel) costs the engine its life; it is restarted",
   },
   WARMUP_PROMPT_FILE: {
     schema: text.optional(),
@@ -175,30 +182,36 @@ export class ConfigError extends Error {
 export function loadConfig(environment: Record<string, string | undefined> = process.env): Config {
   const aliasesUsed: Record<string, string> = {};
   const given: Partial<Record<Name, string>> = {};
+  const mistakes: string[] = [];
   for (const [name, setting] of Object.entries(SETTINGS) as [Name, Setting][]) {
     const source = [name, ...(setting.aliases ?? [])].find((candidate) => environment[candidate]);
     const file = setting.isSecret ? environment[`${name}_FILE`] : undefined;
     if (source !== undefined) given[name] = environment[source]!;
-    else if (file) given[name] = readSecret(name, file);
+    else if (file) {
+      const secret = readSecret(file);
+      if (secret) given[name] = secret;
+      else mistakes.push(`✖ cannot read a secret from the file\n  → at ${name}_FILE`);
+    }
     if (source !== undefined && source !== name) aliasesUsed[source] = name;
   }
   const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
     [N in Name]: (typeof SETTINGS)[N]["schema"];
   };
   const parsed = z.object(shape).safeParse(given);
-  if (!parsed.success) throw new ConfigError(`the settings have mistakes:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) mistakes.push(z.prettifyError(parsed.error));
+  if (given.ENGINE === "comfyui" && !(given.COMFYUI_HOME || given.COMFYUI_COMMAND || given.COMFYUI_URL))
+    mistakes.push("✖ `comfyui` needs one of COMFYUI_HOME, COMFYUI_COMMAND, COMFYUI_URL\n  → at ENGINE");
+  if (mistakes.length > 0) throw new ConfigError(`the settings have mistakes:\n${mistakes.join("\n")}`);
   const values = parsed.data as Omit<Config, "aliasesUsed" | "environment">;
-  if (values.ENGINE === "comfyui" && !(values.COMFYUI_HOME || values.COMFYUI_COMMAND || values.COMFYUI_URL)) {
-    throw new ConfigError("ENGINE=comfyui needs one of COMFYUI_HOME, COMFYUI_COMMAND, COMFYUI_URL");
-  }
   return Object.freeze({ ...values, aliasesUsed, environment });
 }
 
-function readSecret(name: string, file: string): string {
+/** Undefined when there is nothing to read. */
+function readSecret(file: string): string | undefined {
   try {
-    return readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    throw new ConfigError(`${name}_FILE: cannot read the file it names`, { cause });
+    return readFileSync(file, "utf8").trim() || undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -8,6 +8,7 @@ import type { Invocation, Timings } from "./invocation.ts";
 import { collectOutputs } from "./outputs/collect.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
+import { uniqueNames } from "./outputs/names.ts";
 import type { Artifact } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
 import type { Request } from "./request/request.ts";
@@ -65,12 +66,15 @@ async function gather(
   run: PromptResult,
   { engine, folder, delivery }: { engine: Engine; folder: string; delivery: Delivery },
 ): Promise<Artifact[]> {
-  const { files, texts, temporary } = collectOutputs(run.outputs, folder);
+  const { files, texts, disposable } = collectOutputs(run.outputs, folder);
   const encoded = files.map(async (file) => encodeFile(file, await engine.read(file.reference), delivery.convert));
   try {
-    return [...(await Promise.all(encoded)), ...texts.map(encodeText)];
+    const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
+    // Only now, since two pictures may have become equal in name by their new format.
+    const names = uniqueNames(artifacts.map(({ name }) => name));
+    return artifacts.map((artifact, index) => ({ ...artifact, name: names[index]! }));
   } finally {
-    for (const reference of [...temporary, ...files.map((file) => file.reference)]) void engine.remove(reference);
+    for (const reference of disposable) void engine.remove(reference);
   }
 }
 

@@ -36,7 +36,8 @@ async function readable(stream: 1 | 2): Promise<DestinationStream> {
   });
 }
 
-const LEVEL_OF_LINE: readonly (readonly [pattern: RegExp, level: "error" | "warn"])[] = [
+const LEVEL_OF_LINE: readonly (readonly [pattern: RegExp, level: "debug" | "error" | "warn"])[] = [
+  [/\d+%\|/, "debug"], // a progress bar, a line per step
   [/\b(error|exception|traceback|fatal)\b/i, "error"],
   [/\bwarn(ing)?\b/i, "warn"],
 ];

@@ -39,6 +39,7 @@ const log = await createLogger(config.LOG_LEVEL, command === "serve" ? 1 : 2);
 const supervisor = new Supervisor(plan, {
   maxRestarts: config.COMFYUI_MAX_RESTARTS,
   startStallMs: config.COMFYUI_START_STALL_SECONDS * 1000,
+  interruptGraceMs: config.COMFYUI_INTERRUPT_GRACE_SECONDS * 1000,
   warmUp: async (link, catalogue) => (await import("./warm-up.ts")).warmUp(config, plan, log, link, catalogue),
   onLine: (line) => logEngineLine(log, line),
 });

@@ -1,5 +1,5 @@
 /** Which engine is run and how: the command line, the folders and the address of one engine. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -68,15 +68,25 @@ export async function planEngine(settings: EngineSettings): Promise<EnginePlan> 
     ["--input-directory", folders.input, "--output-directory", folders.output, "--temp-directory", data.path],
   ].flat();
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true });
+  const ownNodes = ["--extra-model-paths-config", writeNodePaths(data.path)];
 
   const base = { url: `http://127.0.0.1:${port}`, env, folders, cleanUp: data.remove };
   if (settings.emulator)
     return { ...base, kind: "emulator", command: [process.execPath, emulatorEntry(), ...flags, ...settings.args] };
-  if (settings.command) return { ...base, kind: "comfyui", command: [...settings.command, ...flags, ...settings.args] };
+  if (settings.command)
+    return { ...base, kind: "comfyui", command: [...settings.command, ...flags, ...ownNodes, ...settings.args] };
   const home = settings.home!;
   const known = knownFlags(home);
   const optional = OPTIONAL_FLAGS.filter(([flag]) => known.includes(`"${flag}"`)).flat();
-  const command = [settings.python ?? pythonOf(home), "-u", "main.py", ...flags, ...optional, ...settings.args];
+  const command = [
+    settings.python ?? pythonOf(home),
+    "-u",
+    "main.py",
+    ...flags,
+    ...ownNodes,
+    ...optional,
+    ...settings.args,
+  ];
   return { ...base, kind: "comfyui", command, cwd: home };
 }
 
@@ -91,10 +101,17 @@ function pythonOf(home: string): string {
   return candidates.find((path) => existsSync(path)) ?? "python3";
 }
 
-/** The emulator beside this file: a source file in development, a bundle in the image. */
-function emulatorEntry(): string {
-  const relative = import.meta.url.endsWith(".ts") ? "./emulator/main.ts" : "./emulator.mjs";
-  return fileURLToPath(new URL(relative, import.meta.url));
+/** What lies beside this file, in development and beside the bundle in the image. */
+const beside = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+const emulatorEntry = () => beside(import.meta.url.endsWith(".ts") ? "./emulator/main.ts" : "./emulator.mjs");
+
+/** A model paths file that makes ComfyUI load our nodes; it joins those that the operator's command names. */
+function writeNodePaths(folder: string): string {
+  const file = join(folder, "comfy-endpoint-nodes.yaml");
+  // A JSON string is a YAML string.
+  writeFileSync(file, `comfy_endpoint:\n  custom_nodes: ${JSON.stringify(beside("./comfyui_nodes"))}\n`);
+  return file;
 }
 
 function dataDirectory(configured: string | undefined): { path: string; remove(): void } {

@@ -15,6 +15,8 @@ export interface SupervisorOptions {
   maxRestarts: number;
   /** How long a start may stand still (no output, no CPU time, nothing read). */
   startStallMs: number;
+  /** How long an interrupted prompt may go on before its process is killed. */
+  interruptGraceMs: number;
   /** Runs the warm-up graph; what it throws fails the start. */
   warmUp(link: EngineLink, catalogue: Catalogue): Promise<void>;
   onLine(line: string): void;
@@ -156,6 +158,7 @@ export class Supervisor {
       client,
       socket: openSocket(this.#plan.url),
       gone: life.gone,
+      interruptGraceMs: this.#options.interruptGraceMs,
       condemn: (reason) => life.end(reason),
     };
     this.#serving = { link, catalogue: await Catalogue.load(client) };

@@ -5,9 +5,35 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", root: ".", include: ["test/unit/**/*.test.ts", "test/*.test.ts"] } },
-      { test: { name: "integration", root: ".", include: ["test/integration/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 30_000 } },
-      { test: { name: "conformance", root: ".", include: ["test/conformance/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false } },
-      { test: { name: "engine", root: ".", include: ["test/engine/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 300_000, fileParallelism: false } },
+      {
+        test: {
+          name: "integration",
+          root: ".",
+          include: ["test/integration/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "conformance",
+          root: ".",
+          include: ["test/conformance/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "engine",
+          root: ".",
+          include: ["test/engine/**/*.test.ts", "test/integration/any-engine/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],
   },

@@ -5,26 +5,24 @@ import type { ProducedFile, ProducedText } from "./output.ts";
 
 /** Keys whose plain strings are the output itself. */
 const TEXT_KEYS = new Set(["text", "string"]);
+const SEPARATOR = /[/\\]/g;
+
+export interface Collected {
+  files: ProducedFile[];
+  texts: ProducedText[];
+  /** What was written for this prompt, previews included; a file of the input folder is the operator's own. */
+  disposable: FileReference[];
+}
 
 /**
  * Lists files by node id (numbers by size) and position. Any key may hold files: what has a `filename` is one. Temporary files (previews)
  * are no outputs.
  * @param folder the job's own folder, which is not part of a name.
  */
-export function collectOutputs(
-  outputs: NodeOutputs,
-  folder: string,
-): { files: ProducedFile[]; texts: ProducedText[]; temporary: FileReference[] } {
+export function collectOutputs(outputs: NodeOutputs, folder: string): Collected {
   const files: ProducedFile[] = [];
   const texts: ProducedText[] = [];
-  const temporary: FileReference[] = [];
-  const names = new Set<string>();
-  const unique = (name: string) => {
-    let candidate = name;
-    for (let n = 2; names.has(candidate); n++) candidate = name.replace(/(\.[^./]*)?$/, `-${n}$1`);
-    names.add(candidate);
-    return candidate;
-  };
+  const disposable: FileReference[] = [];
 
   const byNodeId = Object.entries(outputs).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
   for (const [nodeId, report] of byNodeId) {
@@ -32,23 +30,29 @@ export function collectOutputs(
       const entries = Array.isArray(value) ? value : [value];
       for (const entry of entries) {
         if (typeof entry === "string" && TEXT_KEYS.has(key))
-          texts.push({ nodeId, name: unique(`${nodeId}-${key}.txt`), text: entry });
+          texts.push({ nodeId, name: `${nodeId.replaceAll(SEPARATOR, "_")}-${key}.txt`, text: entry });
         const reference = asReference(entry);
-        if (reference?.type === "temp") temporary.push(reference);
-        else if (reference) files.push({ nodeId, name: unique(nameOf(reference, folder)), reference });
+        if (reference === undefined) continue;
+        if (reference.type !== "temp") files.push({ nodeId, name: nameOf(reference, folder), reference });
+        if (reference.type !== "input") disposable.push(reference);
       }
     }
   }
-  return { files, texts, temporary };
+  return { files, texts, disposable };
 }
 
 function asReference(entry: unknown): FileReference | undefined {
   if (typeof entry !== "object" || entry === null) return undefined;
-  const { filename, subfolder = "", type = "output" } = entry as Partial<FileReference>;
-  return typeof filename === "string" ? { filename, subfolder, type } : undefined;
+  const { filename, subfolder, type } = entry as Record<keyof FileReference, unknown>;
+  if (typeof filename !== "string") return undefined;
+  return {
+    filename,
+    subfolder: typeof subfolder === "string" ? subfolder : "",
+    type: type === "temp" || type === "input" ? type : "output",
+  };
 }
 
 function nameOf({ filename, subfolder }: FileReference, folder: string): string {
-  const path = subfolder.split(/[/\\]/).filter((part, index) => part !== "" && !(index === 0 && part === folder));
-  return [...path, filename].join("/");
+  const path = `${subfolder}/${filename}`.split(SEPARATOR).filter((part) => !/^\.{0,2}$/.test(part));
+  return path.slice(path[0] === folder ? 1 : 0).join("/");
 }

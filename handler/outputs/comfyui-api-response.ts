@@ -1,20 +1,29 @@
 /** The synchronous answer of SaladTechnologies/comfyui-api's `POST /prompt`. */
 import type { Completed } from "../request/request.ts";
+import { comfyuiApiNames } from "./names.ts";
+
+/** Keys of comfy.org accounts, in the request or its `extra_data`; an echo would bring them into logs and webhooks. */
+const SECRETS = new Set(["comfy_org_api_key", "api_key_comfy_org", "auth_token_comfy_org"]);
 
 /**
- * The request echoed, with the graph as executed; `images[i]`, base64 or the `s3://` address that was asked for, belongs to `filenames[i]`.
+ * The request echoed but for its secrets, with the graph as executed; `images[i]`, base64 or the `s3://` address that was asked for, belongs to `filenames[i]`.
  * @param given the request as received.
  */
 export function encodeComfyuiApi(given: Record<string, unknown>, { id, graph, outputs, run, timings }: Completed) {
   const isInS3 = given["s3"] !== undefined;
+  const { extra_data, ...request } = given;
   return {
-    ...given,
+    ...withoutSecrets(request),
+    ...(extra_data !== undefined && { extra_data: withoutSecrets(extra_data as object) }),
     id,
     prompt: graph,
     images: outputs.map(({ bytes, location }) =>
       isInS3 && location ? `s3://${location.bucket}/${location.key}` : bytes.toString("base64"),
     ),
-    filenames: outputs.map(({ name }) => comfyuiApiName(id, name)),
+    filenames: comfyuiApiNames(
+      id,
+      outputs.map(({ name }) => name),
+    ),
     stats: {
       comfy_execution: {
         start: run.startedAt,
@@ -31,7 +40,5 @@ export function encodeComfyuiApi(given: Record<string, unknown>, { id, graph, ou
   };
 }
 
-/** comfyui-api puts the invocation's id before every file name; folders become part of it, so that two names never meet. */
-export function comfyuiApiName(id: string, name: string): string {
-  return `${id}_${name.replaceAll("/", "_")}`;
-}
+const withoutSecrets = (fields: object) =>
+  Object.fromEntries(Object.entries(fields).filter(([name]) => !SECRETS.has(name)));

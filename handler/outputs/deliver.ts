@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { EndpointError } from "../../runtime/errors.ts";
 import type { Config } from "../config.ts";
 import type { Delivery } from "../request/delivery.ts";
-import { comfyuiApiName } from "./comfyui-api-response.ts";
+import { comfyuiApiNames } from "./names.ts";
 import { describeOutput } from "./native-response.ts";
 import type { Artifact, DeliveredOutput } from "./output.ts";
 import type { ObjectStore } from "./s3.ts";
@@ -57,10 +57,12 @@ export function createOutputs(settings: Settings, store: () => Promise<ObjectSto
       const { id, attempt, delivery, signal } = target;
       if (delivery.s3) {
         const { bucket: to, prefix: keyPrefix } = delivery.s3;
+        const names = comfyuiApiNames(
+          id,
+          artifacts.map(({ name }) => name),
+        );
         return Promise.all(
-          artifacts.map((artifact) =>
-            upload(artifact, { bucket: to, key: keyPrefix + comfyuiApiName(id, artifact.name) }, signal),
-          ),
+          artifacts.map((artifact, index) => upload(artifact, { bucket: to, key: keyPrefix + names[index] }, signal)),
         );
       }
       if (bucket === undefined || delivery.isInline) refuseTooLarge(artifacts, settings.INLINE_MAX_MB);

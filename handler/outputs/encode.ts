@@ -2,6 +2,7 @@
 import mime from "mime";
 import { EndpointError } from "../../runtime/errors.ts";
 import type { Conversion } from "../request/delivery.ts";
+import { isAnimatedPng } from "./animated-png.ts";
 import type { Artifact, OutputType, ProducedFile, ProducedText } from "./output.ts";
 
 const LATENT = "latent";
@@ -24,6 +25,7 @@ export function encodeText({ nodeId, name, text }: ProducedText): Artifact {
 
 /** @returns undefined for a moving picture, which passes as it is. */
 async function convertPicture(original: Artifact, { format, options }: Conversion): Promise<Artifact | undefined> {
+  if (isAnimatedPng(original.bytes)) return undefined;
   const { default: sharp } = await import("sharp");
   try {
     const picture = sharp(original.bytes, { animated: true });

@@ -6,7 +6,7 @@ export type OutputType = "image" | "video" | "audio" | "text" | "latent" | "file
 /** As ComfyUI names it. */
 export interface ProducedFile {
   nodeId: string;
-  /** Unique among the outputs of its invocation; may hold slashes. */
+  /** May hold slashes. */
   name: string;
   reference: FileReference;
 }
@@ -20,6 +20,7 @@ export interface ProducedText {
 /** Encoded, and not yet anywhere. */
 export interface Artifact {
   nodeId: string;
+  /** Unique among the outputs of its invocation, once it is delivered; may hold slashes. */
   name: string;
   type: OutputType;
   contentType: string;

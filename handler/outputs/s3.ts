@@ -44,17 +44,19 @@ export async function openObjectStore(settings: S3Settings): Promise<ObjectStore
 
   const failed = (bucket: string, key: string, signal: AbortSignal) => (cause: unknown) => {
     signal.throwIfAborted();
-    const reason = (cause as Error).name;
+    const { name: reason, $metadata } = cause as Error & { $metadata?: { attempts?: number } };
+    const tries = $metadata?.attempts ?? MAX_ATTEMPTS;
     const details = { bucket, key, reason };
     throw new EndpointError(
       "upload_failed",
-      `the upload of ${key} to the bucket ${bucket} failed after ${MAX_ATTEMPTS} tries (${reason})`,
+      `the upload of ${key} to the bucket ${bucket} failed (${reason}, tries: ${tries})`,
       { cause, details },
     );
   };
 
   return {
     async put(bucket, key, bytes, contentType, signal) {
+      signal.throwIfAborted();
       const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
       const upload =
         bytes.length > MULTIPART_BYTES

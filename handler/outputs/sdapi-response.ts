@@ -83,10 +83,13 @@ function infotext({ fields, sampler, checkpoint }: SdapiGeneration, seed: bigint
     Model: stem(checkpoint),
     RNG: "CPU",
   };
-  const line = Object.entries(parameters).map(([key, value]) => `${key}: ${value}`);
+  const line = Object.entries(parameters).map(([key, value]) => `${key}: ${quote(String(value))}`);
   const negative = fields.negative_prompt === "" ? "" : `\nNegative prompt: ${fields.negative_prompt}`;
   return `${fields.prompt}${negative}\n${line.join(", ")}`.trim();
 }
+
+/** A value that would be taken for several is written as JSON (A1111's infotext_utils.quote). */
+const quote = (value: string) => (/[,\n:]/.test(value) ? JSON.stringify(value) : value);
 
 const stem = (file: string) =>
   file

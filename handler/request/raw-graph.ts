@@ -6,6 +6,7 @@ import { encodeComfyuiApi } from "../outputs/comfyui-api-response.ts";
 import { encodeNative } from "../outputs/native-response.ts";
 import { parseDelivery } from "./delivery.ts";
 import { fieldErrors } from "./field-errors.ts";
+import { invocationId } from "./invocation-id.ts";
 import type { Request } from "./request.ts";
 
 /** Options of the imitated APIs that would change what happens, and cannot be honoured: never ignored in silence. */
@@ -23,11 +24,7 @@ const UNSUPPORTED = [
 ] as const;
 
 const options = z.object({
-  /** Part of keys and names: no slashes, no control characters. */
-  id: z
-    .string()
-    .regex(/^[^/\\\p{Cc}]{1,200}$/u, "must be 1 to 200 characters without slashes")
-    .optional(),
+  id: invocationId.optional(),
   extra_data: z.record(z.string(), z.unknown()).optional(),
   comfy_org_api_key: z.string().optional(),
   api_key_comfy_org: z.string().optional(),

@@ -2,11 +2,13 @@
 import * as z from "zod";
 import { isRawNumber } from "../../runtime/json.ts";
 
+const FLOAT_TEXT = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
+
 /** Numbers may come as text and truth values as numbers: clients rely on what pydantic v1 accepts. */
 const asNumber = (value: unknown): unknown => {
   if (isRawNumber(value)) return Number(value.rawJSON);
   if (typeof value === "boolean") return Number(value);
-  if (typeof value === "string" && value.trim() !== "") return Number(value);
+  if (typeof value === "string" && FLOAT_TEXT.test(value)) return Number(value);
   return value;
 };
 
@@ -40,11 +42,13 @@ const BOOLEAN_TEXT: Record<string, boolean> = {
   f: false,
   "0": false,
 };
-const asBoolean = (value: unknown): unknown => BOOLEAN_TEXT[String(value).toLowerCase()] ?? value;
+const asBoolean = (value: unknown): unknown =>
+  typeof value === "string" || typeof value === "number" ? (BOOLEAN_TEXT[String(value).toLowerCase()] ?? value) : value;
 
 const asText = (value: unknown): unknown => {
   if (isRawNumber(value)) return value.rawJSON;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
+  if (typeof value === "boolean") return value ? "True" : "False"; // Python's words
+  return typeof value === "number" ? String(value) : value;
 };
 
 const NOT_AN_INTEGER = "value is not a valid integer";
@@ -72,6 +76,8 @@ const unsupported = (fallback: unknown, ...alsoNeutral: unknown[]): Field => ({
   fallback,
   neutral: [fallback, null, ...alsoNeutral],
 });
+/** As {@link unsupported}, in all the ways to say no. */
+const unsupportedSwitch = (fallback: null | false): Field => unsupported(fallback, false, 0, "false", "off", "no");
 const ignored = (fallback: unknown): Field => ({ schema: z.unknown(), fallback });
 
 /** In the order of A1111's own model. */
@@ -85,14 +91,15 @@ export const TXT2IMG_FIELDS = {
   seed_resize_from_h: unsupported(-1, 0),
   seed_resize_from_w: unsupported(-1, 0),
   sampler_name: { schema: text, fallback: null },
+  scheduler: { schema: text, fallback: null },
   batch_size: { schema: integer(1, 100), fallback: 1 },
   n_iter: { schema: integer(1, 100), fallback: 1 },
   steps: { schema: integer(1, 10_000), fallback: 50 },
   cfg_scale: { schema: float(0, 100), fallback: 7 },
   width: { schema: integer(16, 16_384), fallback: 512 },
   height: { schema: integer(16, 16_384), fallback: 512 },
-  restore_faces: unsupported(null, false),
-  tiling: unsupported(null, false),
+  restore_faces: unsupportedSwitch(null),
+  tiling: unsupportedSwitch(null),
   do_not_save_samples: ignored(false),
   do_not_save_grid: ignored(false),
   eta: unsupported(null, 1),
@@ -109,7 +116,7 @@ export const TXT2IMG_FIELDS = {
   disable_extra_networks: ignored(false),
   firstpass_image: unsupported(null, ""),
   comments: ignored(null),
-  enable_hr: unsupported(false, 0, "false"),
+  enable_hr: unsupportedSwitch(false),
   firstphase_width: unsupported(0),
   firstphase_height: unsupported(0),
   hr_scale: ignored(2),
@@ -130,7 +137,6 @@ export const TXT2IMG_FIELDS = {
   save_images: ignored(false),
   alwayson_scripts: unsupported({}, "{}"),
   infotext: unsupported(null, ""),
-  scheduler: { schema: text, fallback: null },
 } as const satisfies Record<string, Field>;
 
 const isNeutral = (field: Field, value: unknown) => {

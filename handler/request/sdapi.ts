@@ -62,10 +62,11 @@ function findCheckpoint(wanted: unknown, { checkpoints }: Catalogue): string {
   const [first] = checkpoints;
   if (first === undefined) throw new EndpointError("unknown_model", "this worker has no checkpoint");
   if (wanted === undefined || wanted === null || wanted === "") return first;
-  const name = String(wanted).replace(/ \[[0-9a-f]+\]$/i, "");
+  const title = typeof wanted === "string" ? wanted : JSON.stringify(wanted);
+  const name = title.replace(/ \[[0-9a-f]+\]$/i, "");
   const found = checkpoints.find((file) => namesOf(file).includes(name));
   if (found !== undefined) return found;
-  throw new EndpointError("unknown_model", `model '${wanted}' not found; there are: ${checkpoints.join(", ")}`, {
+  throw new EndpointError("unknown_model", `model '${title}' not found; there are: ${checkpoints.join(", ")}`, {
     details: { field: `override_settings.${CHECKPOINT}`, available: checkpoints },
   });
 }
@@ -77,12 +78,11 @@ function namesOf(file: string): string[] {
 }
 
 function refuseUnsupported(payload: Record<string, unknown>, fields: Txt2ImgFields): void {
-  const field =
-    unsupportedField(payload) ?? Object.keys(fields.override_settings ?? {}).find((key) => key !== CHECKPOINT);
+  const option = Object.keys(fields.override_settings ?? {}).find((key) => key !== CHECKPOINT);
+  const field = unsupportedField(payload) ?? (option === undefined ? undefined : `override_settings.${option}`);
   if (field !== undefined) {
-    const where = field in payload ? field : `override_settings.${field}`;
-    throw new EndpointError("unsupported_feature", `${where}: this is not available; leave it out`, {
-      details: { field: where },
+    throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
+      details: { field },
     });
   }
   const tag = `${fields.prompt} ${fields.negative_prompt}`.match(/<(lora|lyco|hypernet):[^>]*>/i)?.[0];

@@ -101,6 +101,14 @@ export function createClient(baseUrl: string) {
     /** Asks the worker to unload the models and free the GPU's memory before the next prompt. */
     freeMemory: () => call("/free", { unload_models: true, free_memory: true }),
 
+    /** Whether the thread that runs prompts is alive; undefined where our node folder is not installed. */
+    async isWorkerAlive(): Promise<boolean | undefined> {
+      const response = await call("/comfy_endpoint/worker");
+      if (!response.ok) return undefined;
+      const { alive } = (await response.json()) as { alive: boolean | null };
+      return alive ?? undefined;
+    },
+
     /** Whether the server answers at all; the cheapest question there is. */
     isServing: () =>
       call("/prompt", undefined, 5_000).then(

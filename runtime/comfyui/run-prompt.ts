@@ -12,6 +12,8 @@ export interface EngineLink {
   socket: EngineSocket;
   /** Fires with an EndpointError when the process is gone. */
   gone: AbortSignal;
+  /** An interrupt only acts between steps, so a long kernel or a model load may finish first; after this the process is condemned. */
+  interruptGraceMs: number;
   /** Declares the process unfit (its worker thread is dead, it does not answer ...): it is killed and `gone` fires. */
   condemn(reason: string): void;
 }
@@ -36,13 +38,13 @@ export interface RunningPrompt {
 const SILENCE_MS = 2_000;
 /** How often it is asked while messages are known to be missing. */
 const POLL_MS = 250;
-/** An interrupt only acts between steps, so a long kernel or a model load may finish first. */
-const INTERRUPT_GRACE_MS = 20_000;
 /** ComfyUI's event loop stalls while it validates huge graphs or encodes pictures; after this it is taken for dead. */
 const UNRESPONSIVE_MS = 30_000;
 /** So many checks in a row must agree before a prompt is called lost or a worker dead: history and queue change one after the other. */
 const STRIKES = 4;
 const SOCKET_WAIT_MS = 5_000;
+/** The server goes on answering 200 for ever without the one thread that runs prompts. */
+const WORKER_DEAD = "its worker thread is dead";
 
 /** Starts a prompt on the engine; see comfyui-protocol: done is `executing` with a null node, not `execution_success`. */
 export function runPrompt(link: EngineLink, graph: Graph, options: PromptOptions): RunningPrompt {
@@ -122,10 +124,9 @@ class FollowedPrompt {
   async stop(): Promise<void> {
     this.#stopping = true;
     if (!this.#submitted) return this.#end.reject(this.#options.signal.reason);
-    const deadline = setTimeout(
-      () => this.#link.condemn(`a prompt did not stop within ${INTERRUPT_GRACE_MS / 1000} s of its interrupt`),
-      INTERRUPT_GRACE_MS,
-    );
+    const graceMs = this.#link.interruptGraceMs;
+    const late = () => this.#link.condemn(`a prompt did not stop within ${graceMs / 1000} s of its interrupt`);
+    const deadline = setTimeout(late, graceMs);
     this.#end.promise.catch(() => {}).finally(() => clearTimeout(deadline));
     await this.#sendStop();
   }
@@ -203,11 +204,12 @@ class FollowedPrompt {
     const { running, pending } = await client.queue();
     if (running.includes(promptId)) {
       this.#strikes = 0;
+      if ((await client.isWorkerAlive()) === false) this.#link.condemn(WORKER_DEAD);
       return;
     }
     if (pending.includes(promptId)) {
       this.#strikes = running.length === 0 ? this.#strikes + 1 : 0;
-      if (this.#strikes >= STRIKES) this.#link.condemn("its worker thread is dead: a prompt waits and none runs");
+      if (this.#strikes >= STRIKES) this.#link.condemn(WORKER_DEAD);
       return;
     }
     if (++this.#strikes < STRIKES) return;

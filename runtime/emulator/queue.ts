@@ -39,6 +39,8 @@ export class PromptQueue {
   readonly history = new Map<string, HistoryEntry>();
   /** What `/free` asked for; the worker takes it after the current prompt. */
   shouldFreeMemory = false;
+  /** Whether the thread that takes prompts is alive. */
+  hasWorker = true;
   readonly #onChange: () => void;
   #wake = Promise.withResolvers<void>();
 

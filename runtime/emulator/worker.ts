@@ -42,5 +42,7 @@ export async function work({ queue, executor, sockets, faults }: Collaborators):
     log.raw("Traceback (most recent call last):");
     log.raw('  File "emulator", in prompt_worker');
     log.raw(`${type}: ${message}`);
+  } finally {
+    queue.hasWorker = false;
   }
 }

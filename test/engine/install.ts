@@ -96,12 +96,12 @@ async function once(target: string, what: string, make: (folder: string) => Prom
   process.stderr.write(`real engine: ${what}: ${Math.round((performance.now() - startedAt) / 1000)} s\n`);
 }
 
-/** Removes the folders of installs whose process is gone. */
+/** Removes the folders of installs whose process is gone; one that somebody else removes, or an orphaned pip fills, is left for later. */
 async function removeAbandoned(target: string): Promise<void> {
   const prefix = `${basename(target)}.partial-`;
   for (const name of await readdir(dirname(target))) {
     if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue;
-    await rm(join(dirname(target), name), { recursive: true, force: true });
+    await rm(join(dirname(target), name), { recursive: true, force: true }).catch(() => {});
   }
 }
 

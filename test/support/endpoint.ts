@@ -32,11 +32,15 @@ export interface RunningEndpoint {
   enginePid(): number;
 }
 
-const REAL_ENGINE = process.env["ENGINE_UNDER_TEST_COMMAND"];
+const realEngine = process.env["ENGINE_UNDER_TEST"];
+const realCommand = realEngine && JSON.stringify((JSON.parse(realEngine) as { command: string[] }).command);
 
 /** Settings of the engine under test: the emulator (as slow as a real engine on a CPU), unless the run names a real one. */
 export function engineEnvironment(): Record<string, string> {
-  return REAL_ENGINE ? { COMFYUI_COMMAND: REAL_ENGINE } : { ENGINE: "emulator", COMFYUI_ARGS: "--step-delay 10" };
+  // One thread: the tiny models gain nothing from more, and lose much where the cores are shared.
+  return realCommand
+    ? { COMFYUI_COMMAND: realCommand, OMP_NUM_THREADS: "1" }
+    : { ENGINE: "emulator", COMFYUI_ARGS: "--step-delay 10" };
 }
 
 /**

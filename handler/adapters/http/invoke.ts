@@ -3,9 +3,11 @@ import type { Context } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
 import type { Dialect, InvocationResult } from "../../invocation.ts";
+import { invalidField } from "../../request/field-errors.ts";
+import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
 
-/** @throws EndpointError of the body or of the endpoint's refusal, before the body is read. */
+/** @throws EndpointError of the header, the body, or of the endpoint's refusal before the body is read. */
 export async function invokeFromHttp(
   context: Context,
   endpoint: Endpoint,
@@ -14,6 +16,8 @@ export async function invokeFromHttp(
 ): Promise<InvocationResult> {
   if (endpoint.refusal) throw endpoint.refusal;
   const idempotencyKey = context.req.header("idempotency-key");
+  const parsedKey = invocationId.optional().safeParse(idempotencyKey);
+  if (!parsedKey.success) throw invalidField("Idempotency-Key", parsedKey.error.issues[0]!.message);
   return bodies.read(context, (payload) =>
     endpoint.invoke({
       source: "http",

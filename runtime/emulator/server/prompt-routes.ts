@@ -34,6 +34,8 @@ export function addPromptRoutes(app: Hono, queue: PromptQueue, executor: Executo
   let counter = 0;
 
   app.get("/prompt", () => json(queueInfo(queue)));
+  // Of our own node folder (runtime/comfyui_nodes), not of ComfyUI.
+  app.get("/comfy_endpoint/worker", () => json({ alive: queue.hasWorker }));
 
   app.post("/prompt", async (c) => {
     log.info("got prompt");
