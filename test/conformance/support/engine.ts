@@ -82,6 +82,8 @@ async function spawnEngine(flags: readonly string[]): Promise<Engine> {
   const output = openSync(logFile, "w");
   const child = spawn(program!, [...args, "--port", String(port), ...folders, ...flags], {
     stdio: ["ignore", output, output],
+    // Torch's threads spin while they wait: beside anything else on the machine, several are slower than one.
+    env: { ...process.env, OMP_NUM_THREADS: "1" },
   });
   const exited = new Promise<number>((resolve) => {
     child.on("exit", (code, signal) => resolve(code ?? -(SIGNAL_NUMBERS[signal!] ?? 0)));
