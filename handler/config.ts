@@ -93,7 +93,7 @@ const SETTINGS = {
       "a start without any progress (output, CPU time, reading) for so long has failed; there is no other limit",
   },
   COMFYUI_INTERRUPT_GRACE_SECONDS: {
-    schema: z.coerce.number().positive().default(20),
+    schema: z.coerce.number().positive().max(MAX_SECONDS).default(20),
     description:
       "an interrupted prompt that goes on for longer (a hung node, a very long kernel) costs the engine its life; it is restarted",
   },
