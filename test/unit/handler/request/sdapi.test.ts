@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
+import type { Graph } from "../../../../runtime/comfyui/graph.ts";
+import { loadCatalogue } from "../../../support/catalogue.ts";
+import { thrownBy } from "../../../support/thrown.ts";
+
+const CHECKPOINTS = ["v1-5.safetensors", "sub/other.model.ckpt", "sdxl_base, 1.0.safetensors"];
+const catalogue = await loadCatalogue(CHECKPOINTS);
+
+const graphOf = (body: object) => parseTxt2Img(body).build(catalogue).graph;
+const inputsOf = (graph: Graph, classType: string) =>
+  Object.values(graph)
+    .filter(({ class_type }) => class_type === classType)
+    .map(({ inputs }) => inputs);
+
+test("A1111's API defaults", () => {
+  const graph = graphOf({});
+  expect(inputsOf(graph, "KSampler")).toEqual([
+    expect.objectContaining({ steps: 50, cfg: 7, sampler_name: "euler", scheduler: "normal", denoise: 1 }),
+  ]);
+  expect(inputsOf(graph, "EmptyLatentImage")).toEqual([{ width: 512, height: 512, batch_size: 1 }]);
+  expect(inputsOf(graph, "CLIPTextEncode").map(({ text }) => text)).toEqual(["", ""]);
+});
+
+describe("sizes are cut to multiples of 8", () => {
+  test.each([
+    [512, 512],
+    [519, 512],
+    [16, 16],
+    [63, 56],
+  ])("%d gives %d", (given, used) => {
+    const [latent] = inputsOf(graphOf({ width: given, height: given }), "EmptyLatentImage");
+    expect(latent).toMatchObject({ width: used, height: used });
+  });
+});
+
+describe("the sampler", () => {
+  test.each<[object, string, string]>([
+    [{ sampler_name: "DPM++ 2M Karras" }, "dpmpp_2m", "karras"],
+    [{ sampler_name: "DPM++ 2M", scheduler: "simple" }, "dpmpp_2m", "simple"],
+    [{ sampler_index: "Euler a" }, "euler_ancestral", "normal"],
+    [{ sampler_name: "Heun", sampler_index: "Euler a" }, "heun", "normal"],
+    [{ sampler_name: "", sampler_index: "Euler a" }, "euler_ancestral", "normal"],
+    [{ sampler_name: "", sampler_index: "" }, "dpmpp_2m", "karras"],
+  ])("%j", (body, sampler_name, scheduler) => {
+    expect(inputsOf(graphOf(body), "KSampler")[0]).toMatchObject({ sampler_name, scheduler });
+  });
+
+  test("the scale of CFG++ is divided", () => {
+    expect(inputsOf(graphOf({ sampler_name: "DDIM CFG++", cfg_scale: 5 }), "KSampler")[0]).toMatchObject({ cfg: 0.4 });
+  });
+});
+
+describe("seeds", () => {
+  const seedsOf = (body: object) => inputsOf(graphOf(body), "KSampler").map(({ seed }) => JSON.stringify(seed));
+
+  test("picture k of all iterations has seed + k", () => {
+    expect(seedsOf({ seed: 42, batch_size: 2, n_iter: 2 })).toEqual(["42", "43", "44", "45"]);
+  });
+
+  test("they wrap at 2^64", () => {
+    expect(seedsOf({ seed: "18446744073709551615", batch_size: 2 })).toEqual(["18446744073709551615", "0"]);
+  });
+
+  test.each([-1, -5, null, undefined])("%j asks for a random one of 32 bits", (seed) => {
+    const drawn = Array.from({ length: 20 }, () => Number(seedsOf({ seed })[0]));
+    expect(new Set(drawn).size).toBeGreaterThan(15);
+    expect(Math.max(...drawn)).toBeLessThan(2 ** 32);
+    expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
+  });
+});
+
+describe("the checkpoint", () => {
+  const checkpointOf = (name: unknown) =>
+    inputsOf(graphOf({ override_settings: { sd_model_checkpoint: name } }), "CheckpointLoaderSimple")[0]!["ckpt_name"];
+
+  test.each([
+    [null, CHECKPOINTS[0]],
+    ["", CHECKPOINTS[0]],
+    ["v1-5.safetensors", CHECKPOINTS[0]],
+    ["v1-5", CHECKPOINTS[0]],
+    ["v1-5.safetensors [6ce0161689]", CHECKPOINTS[0]],
+    ["sub/other.model.ckpt", CHECKPOINTS[1]],
+    ["other.model.ckpt", CHECKPOINTS[1]],
+    ["other.model", CHECKPOINTS[1]],
+    ["sub_other.model", CHECKPOINTS[1]],
+    ["sdxl_base, 1.0", CHECKPOINTS[2]],
+  ])("%j is %s", (name, file) => {
+    expect(checkpointOf(name)).toBe(file);
+  });
+
+  test.each([["nope"], ["V1-5.ckpt"], [5], [["v1-5"]], [{ toString: null }]])(
+    "%j is refused with what there is",
+    (name) => {
+      expect(thrownBy(() => checkpointOf(name))).toMatchObject({
+        code: "unknown_model",
+        details: { field: "override_settings.sd_model_checkpoint", available: CHECKPOINTS },
+      });
+    },
+  );
+
+  test("a worker without any says so", async () => {
+    const empty = await loadCatalogue([]);
+    expect(thrownBy(() => parseTxt2Img({}).build(empty)).message).toBe("this worker has no checkpoint");
+  });
+});
+
+describe("what cannot be honoured is refused by name", () => {
+  test.each<[string, unknown]>([
+    ["styles", ["photo"]],
+    ["subseed_strength", 0.5],
+    ["seed_resize_from_h", 512],
+    ["restore_faces", true],
+    ["tiling", 1],
+    ["eta", 0.5],
+    ["s_churn", 1],
+    ["s_noise", 1.1],
+    ["refiner_checkpoint", "x"],
+    ["firstpass_image", "x"],
+    ["enable_hr", true],
+    ["enable_hr", "on"],
+    ["firstphase_width", 256],
+    ["script_name", "X/Y/Z plot"],
+    ["alwayson_scripts", { ControlNet: { args: [] } }],
+    ["infotext", "a fox"],
+  ])("%s: %j", (field, value) => {
+    const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value }));
+    expect(error).toMatchObject({ code: "unsupported_feature", details: { field } });
+    expect(error.message).toMatch(new RegExp(`^${field}:`));
+  });
+
+  test("an option, also one that has a field's name", () => {
+    for (const option of ["sd_vae", "eta"]) {
+      const error = thrownBy(() => parseTxt2Img({ eta: null, override_settings: { [option]: 0.3 } }));
+      expect(error).toMatchObject({ code: "unsupported_feature", details: { field: `override_settings.${option}` } });
+    }
+  });
+
+  test.each([
+    ["a fox <lora:add_detail:0.6>", ""],
+    ["a fox", "<LyCO:x:1>"],
+    ["<hypernet:x:1>", ""],
+  ])("the tag in %j, %j", (prompt, negative_prompt) => {
+    const error = thrownBy(() => parseTxt2Img({ prompt, negative_prompt }));
+    expect(error).toMatchObject({ code: "unsupported_feature", details: { field: "prompt" } });
+  });
+});
+
+test("what known clients always send, and what asks for nothing, is accepted", () => {
+  const body = {
+    prompt: "a fox < b > c",
+    styles: [],
+    subseed: -1,
+    subseed_strength: 0,
+    seed_resize_from_h: 0,
+    seed_resize_from_w: -1,
+    restore_faces: false,
+    tiling: "false",
+    do_not_save_grid: true,
+    eta: 1,
+    s_churn: 0,
+    s_tmax: 0,
+    s_tmin: 0,
+    s_noise: 1,
+    denoising_strength: 0.7,
+    override_settings: {},
+    override_settings_restore_afterwards: true,
+    enable_hr: false,
+    hr_scale: "1.0",
+    hr_upscaler: "Latent",
+    firstphase_width: 0,
+    script_name: null,
+    script_args: [],
+    alwayson_scripts: {},
+    send_images: true,
+    save_images: true,
+    use_deprecated_controlnet: false,
+  };
+  expect(() => parseTxt2Img(body)).not.toThrow();
+  expect(() => parseTxt2Img({ ...body, styles: [""], restore_faces: 0, enable_hr: "off" })).not.toThrow();
+});
+
+test.each([
+  [true, true],
+  [false, false],
+])("send_images %s: inline %s", (send_images, isInline) => {
+  expect(parseTxt2Img({ send_images }).delivery).toEqual({ isInline });
+});
