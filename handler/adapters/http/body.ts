@@ -1,10 +1,16 @@
 /** Reads request bodies, within limits that hold for one body and for all that are in memory at once. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../../runtime/json.ts";
 
 /** Bodies that wait for the engine together may be as large as so many of the largest. */
 const BODIES_IN_MEMORY = 2;
+/** How long a caller that was refused may go on sending, in all and between two pieces. */
+const LINGER_MS = 2_000;
+const LINGER_IDLE_MS = 100;
+
+type BodyStream = ReadableStreamDefaultReader<Uint8Array>;
 
 export class BodyReader {
   readonly #maxBytes: number;
@@ -17,27 +23,32 @@ export class BodyReader {
 
   /**
    * Parses the body and hands it to `work`; its bytes count until that is done.
-   * @throws EndpointError `payload_too_large`, `queue_full` before anything is read, `invalid_json`.
+   * @throws EndpointError `payload_too_large`, `queue_full` (by the declared size before anything is read), `invalid_json`.
    */
   async read<T>(context: Context, work: (payload: unknown) => Promise<T>): Promise<T> {
-    const declared = Number(context.req.header("content-length") ?? 0);
-    this.#admit(declared, 0);
     const claim = { bytes: 0 };
+    // Not `for await`: leaving that early cancels the stream and resets the connection, and the caller would miss the answer.
+    const reader = context.req.raw.body?.getReader();
     try {
-      return await work(parse(await this.#text(context.req.raw.body, claim)));
+      this.#admit(Number(context.req.header("content-length") ?? 0), 0);
+      return await work(parse(await this.#text(reader, claim)));
+    } catch (error) {
+      if (error instanceof EndpointError && reader) await discard(reader);
+      throw error;
     } finally {
       this.#bytesInMemory -= claim.bytes;
     }
   }
 
-  async #text(body: ReadableStream<Uint8Array> | null, claim: { bytes: number }): Promise<string> {
+  async #text(reader: BodyStream | undefined, claim: { bytes: number }): Promise<string> {
     const decoder = new TextDecoder();
     const parts: string[] = [];
-    for await (const chunk of body ?? []) {
-      this.#admit(chunk.length, claim.bytes);
-      claim.bytes += chunk.length;
-      this.#bytesInMemory += chunk.length;
-      parts.push(decoder.decode(chunk, { stream: true }));
+    for (let piece = await reader?.read(); piece?.value; piece = await reader?.read()) {
+      const { length } = piece.value;
+      this.#admit(length, claim.bytes);
+      claim.bytes += length;
+      this.#bytesInMemory += length;
+      parts.push(decoder.decode(piece.value, { stream: true }));
     }
     return parts.join("") + decoder.decode();
   }
@@ -52,6 +63,20 @@ export class BodyReader {
         "the bodies that wait for the engine are too large together to take one more",
       );
     }
+  }
+}
+
+/** Lets a caller finish sending what nobody reads: a connection closed on unread bytes is reset, and the answer lost with it. */
+async function discard(reader: BodyStream): Promise<void> {
+  const until = Date.now() + LINGER_MS;
+  while (Date.now() < until) {
+    const idle = new AbortController();
+    const next = await Promise.race([
+      reader.read().catch(() => undefined),
+      sleep(LINGER_IDLE_MS, undefined, { signal: idle.signal }).catch(() => undefined),
+    ]);
+    idle.abort();
+    if (next === undefined || next.done) return;
   }
 }
 
