@@ -112,14 +112,16 @@ describe("what A1111 itself resolved", () => {
     expected: string[] | ErrorCode;
   }
 
-  const cases = (recordedSamplers.resolve as Recorded[]).flatMap(({ sampler_name: name, scheduler, resolved, api }): Case[] => {
-    if (!name) return [];
-    const differs = DIFFERS[`${name}|${scheduler ?? ""}`];
-    if (differs) return [{ name, scheduler, expected: differs }];
-    if (NO_EQUAL.test(name)) return [{ name, scheduler, expected: "unsupported_feature" }];
-    const isKnown = resolved[0] !== FIRST || name.startsWith(FIRST) || name === "k_dpmpp_2m";
-    return [{ name, scheduler, expected: isKnown ? (api ?? resolved) : "unknown_sampler" }];
-  });
+  const cases = (recordedSamplers.resolve as Recorded[]).flatMap(
+    ({ sampler_name: name, scheduler, resolved, api }): Case[] => {
+      if (!name) return [];
+      const differs = DIFFERS[`${name}|${scheduler ?? ""}`];
+      if (differs) return [{ name, scheduler, expected: differs }];
+      if (NO_EQUAL.test(name)) return [{ name, scheduler, expected: "unsupported_feature" }];
+      const isKnown = resolved[0] !== FIRST || name.startsWith(FIRST) || name === "k_dpmpp_2m";
+      return [{ name, scheduler, expected: isKnown ? (api ?? resolved) : "unknown_sampler" }];
+    },
+  );
 
   test("there are enough of them, and every difference is used", () => {
     const keys = cases.map(({ name, scheduler }) => `${name}|${scheduler ?? ""}`);
