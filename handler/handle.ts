@@ -1,11 +1,11 @@
 /** The pipeline: one invocation from payload to delivered outputs. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { PromptResult } from "../runtime/comfyui/prompt-record.ts";
+import type { FileReference } from "../runtime/comfyui/client.ts";
 import type { Engine } from "../runtime/engine.ts";
 import { withOutputFolder } from "../workflows/output-prefix.ts";
 import type { Invocation, Timings } from "./invocation.ts";
-import { collectOutputs } from "./outputs/collect.ts";
+import { type Collected, collectOutputs } from "./outputs/collect.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
@@ -32,6 +32,7 @@ export interface ParsedInvocation extends Invocation {
 export async function handle(invocation: ParsedInvocation, { engine, outputs, log }: Collaborators): Promise<unknown> {
   const { id, attempt, signal, request } = invocation;
   const folder = `job-${randomUUID()}`;
+  const disposable: FileReference[] = [{ type: "output", subfolder: "", filename: folder }];
   const clock = new StageClock();
   try {
     const { graph: wanted, encode } = request.build(await engine.catalogue(signal));
@@ -50,32 +51,29 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
     });
     clock.lap("running");
 
-    const artifacts = await gather(run, { engine, folder, delivery: request.delivery });
+    const collected = collectOutputs(run.outputs, folder);
+    disposable.push(...collected.strays);
+    const artifacts = await encodeAll(collected, engine, request.delivery);
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
 
     return encode({ id, graph, run, outputs: delivered, timings: clock.timings });
   } finally {
     log.info({ elapsedMs: clock.timings }, "invocation finished");
-    void engine.remove({ type: "output", subfolder: "", filename: folder });
+    // After the answer, which must not wait for it.
+    setImmediate(() => {
+      for (const reference of disposable) void engine.remove(reference);
+    });
   }
 }
 
-/** Reads and encodes what the prompt produced, in parallel, and takes it off the engine's disk. */
-async function gather(
-  run: PromptResult,
-  { engine, folder, delivery }: { engine: Engine; folder: string; delivery: Delivery },
-): Promise<Artifact[]> {
-  const { files, texts, disposable } = collectOutputs(run.outputs, folder);
-  const encoded = files.map(async (file) => encodeFile(file, await engine.read(file.reference), delivery.convert));
-  try {
-    const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
-    // Only now, since two pictures may have become equal in name by their new format.
-    const names = uniqueNames(artifacts.map(({ name }) => name));
-    return artifacts.map((artifact, index) => ({ ...artifact, name: names[index]! }));
-  } finally {
-    for (const reference of disposable) void engine.remove(reference);
-  }
+/** Reads and encodes what the prompt produced, in parallel. */
+async function encodeAll({ files, texts }: Collected, engine: Engine, { convert }: Delivery): Promise<Artifact[]> {
+  const encoded = files.map(async (file) => encodeFile(file, await engine.read(file.reference), convert));
+  const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
+  // Only now, since two pictures may have become equal in name by their new format.
+  const names = uniqueNames(artifacts.map(({ name }) => name));
+  return artifacts.map((artifact, index) => ({ ...artifact, name: names[index]! }));
 }
 
 /** Milliseconds between the stages' ends. */

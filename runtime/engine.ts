@@ -1,7 +1,9 @@
 /** The engine as invocations see it: run a graph, read and remove the files that it made. */
 import { randomUUID } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { readFile as readFileWithCallback } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join, normalize, sep } from "node:path";
+import { promisify } from "node:util";
 import type { Catalogue } from "./comfyui/catalogue.ts";
 import type { FileReference } from "./comfyui/client.ts";
 import type { Graph } from "./comfyui/graph.ts";
@@ -11,6 +13,9 @@ import { EndpointError } from "./errors.ts";
 import type { EnginePlan } from "./launch.ts";
 import { Permit } from "./permit.ts";
 import type { ServingEngine, Supervisor } from "./supervisor.ts";
+
+/** Half the time of `node:fs/promises`, which makes a file handle first. */
+const readFile = promisify(readFileWithCallback);
 
 /** The prompt id is the engine's business: a prompt that is tried again has a new one. */
 export type RunOptions = Omit<PromptOptions, "promptId"> & {

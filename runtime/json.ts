@@ -8,6 +8,8 @@ const json = JSON as unknown as {
 };
 
 const INTEGER = /^-?\d+$/;
+/** The shortest integer that a double may not hold has sixteen digits; a reviver for every value costs ten times the parsing. */
+const MAY_HOLD_LONG_INTEGER = /\d{16}/;
 
 /** A number whose digits a double cannot hold, as an object that `JSON.stringify` writes back exactly. */
 export const isRawNumber = json.isRawJSON;
@@ -18,16 +20,32 @@ export function exactInteger(value: bigint): number | object {
   return Number.isSafeInteger(number) ? number : json.rawJSON(value.toString());
 }
 
+/** As deep as ComfyUI's own parser goes, and less than what would overflow a stack on the way. */
+const MAX_DEPTH = 500;
+
 /**
  * Parses JSON; integers beyond 2^53 become raw numbers (see {@link isRawNumber}) instead of losing digits.
- * @throws SyntaxError as `JSON.parse` does.
+ * @throws SyntaxError as `JSON.parse` does, and for what is nested deeper than {@link MAX_DEPTH}.
  */
 export function parseJson(text: string): unknown {
-  return json.parse(text, (_key, value, { source }) =>
-    typeof value === "number" && !Number.isSafeInteger(value) && source !== undefined && INTEGER.test(source)
+  const value = JSON.parse(text);
+  refuseDeep(value);
+  if (!MAY_HOLD_LONG_INTEGER.test(text)) return value;
+  return json.parse(text, (_key, part, { source }) =>
+    typeof part === "number" && !Number.isSafeInteger(part) && source !== undefined && INTEGER.test(source)
       ? json.rawJSON(source)
-      : value,
+      : part,
   );
+}
+
+function refuseDeep(value: unknown): void {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw new SyntaxError(`nested deeper than ${MAX_DEPTH} levels`);
+    level = level
+      .filter((part) => typeof part === "object" && part !== null)
+      .flatMap((part) => Object.values(part as object));
+  }
 }
 
 /** Skips strings, so that the word NaN inside a prompt's text is left alone. */

@@ -10,8 +10,8 @@ const SEPARATOR = /[/\\]/g;
 export interface Collected {
   files: ProducedFile[];
   texts: ProducedText[];
-  /** What was written for this prompt, previews included; a file of the input folder is the operator's own. */
-  disposable: FileReference[];
+  /** What this prompt wrote outside of the job's folder, previews included; a file of the input folder is the operator's own. */
+  strays: FileReference[];
 }
 
 /**
@@ -22,7 +22,7 @@ export interface Collected {
 export function collectOutputs(outputs: NodeOutputs, folder: string): Collected {
   const files: ProducedFile[] = [];
   const texts: ProducedText[] = [];
-  const disposable: FileReference[] = [];
+  const strays: FileReference[] = [];
 
   const byNodeId = Object.entries(outputs).sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
   for (const [nodeId, report] of byNodeId) {
@@ -34,11 +34,11 @@ export function collectOutputs(outputs: NodeOutputs, folder: string): Collected 
         const reference = asReference(entry);
         if (reference === undefined) continue;
         if (reference.type !== "temp") files.push({ nodeId, name: nameOf(reference, folder), reference });
-        if (reference.type !== "input") disposable.push(reference);
+        if (reference.type !== "input" && !isInside(reference, folder)) strays.push(reference);
       }
     }
   }
-  return { files, texts, disposable };
+  return { files, texts, strays };
 }
 
 function asReference(entry: unknown): FileReference | undefined {
@@ -51,6 +51,9 @@ function asReference(entry: unknown): FileReference | undefined {
     type: type === "temp" || type === "input" ? type : "output",
   };
 }
+
+const isInside = ({ subfolder, type }: FileReference, folder: string) =>
+  type === "output" && subfolder.split(SEPARATOR)[0] === folder;
 
 function nameOf({ filename, subfolder }: FileReference, folder: string): string {
   const path = `${subfolder}/${filename}`.split(SEPARATOR).filter((part) => !/^\.{0,2}$/.test(part));

@@ -50,7 +50,10 @@ const WORKER_DEAD = "its worker thread is dead";
 export function runPrompt(link: EngineLink, graph: Graph, options: PromptOptions): RunningPrompt {
   const { signal, promptId } = options;
   const prompt = new FollowedPrompt(link, options);
-  const ended = prompt.run(graph).finally(() => link.client.forget(promptId).catch(() => {}));
+  const ended = prompt.run(graph).finally(() => {
+    // After the answer, which must not wait for it.
+    setImmediate(() => void link.client.forget(promptId).catch(() => {}));
+  });
 
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => {
