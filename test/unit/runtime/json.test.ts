@@ -72,3 +72,19 @@ describe("what Python writes is read", () => {
 test.each(["NaN", "Infinity", "[-Infinity]"])("what callers send is strict: %s is refused", (text) => {
   expect(() => parseJson(text)).toThrow(SyntaxError);
 });
+
+describe("nesting", () => {
+  const nested = (levels: number, innermost = "") => "[".repeat(levels) + innermost + "]".repeat(levels);
+
+  test.each([
+    ["plain", ""],
+    ["with a 64-bit integer", "18446744073709551615"],
+  ])("of 500 levels is read: %s", (_name, innermost) => {
+    expect(JSON.stringify(parseJson(nested(500, innermost)))).toBe(nested(500, innermost));
+  });
+
+  test.each([502, 10_000, 1_000_000])("of %d levels is refused, before it overflows a stack", (levels) => {
+    for (const parse of [parseJson, parsePythonJson])
+      expect(() => parse(nested(levels))).toThrow(new SyntaxError("nested deeper than 500 levels"));
+  });
+});
