@@ -43,7 +43,7 @@ RUN git clone --depth 1 --branch "${COMFYUI_VERSION}" https://github.com/comfyan
 RUN /opt/venv/bin/python -m compileall -q -j 0 /opt/venv /opt/ComfyUI \
  && /opt/venv/bin/python main.py --quick-test-for-ci --cpu
 
-# Code belongs to root; ComfyUI writes into its user folder and into /data.
+# Code belongs to root. ComfyUI writes into its user folder; outputs go to memory when --shm-size leaves room, else to /tmp.
 RUN groupadd --gid 10001 worker \
  && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin worker \
  && install -d -o worker -g worker /data /data/input \
@@ -60,7 +60,6 @@ ENV NODE_ENV=production \
     HOME=/tmp \
     COMFYUI_HOME=/opt/ComfyUI \
     COMFYUI_PYTHON=/opt/venv/bin/python \
-    DATA_DIR=/data \
     INPUT_DIR=/data/input \
     HOST=:: \
     PORT=3000

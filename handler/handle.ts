@@ -2,7 +2,8 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { FileReference } from "../runtime/comfyui/client.ts";
-import type { Engine } from "../runtime/engine.ts";
+import type { Engine, RunOptions } from "../runtime/engine.ts";
+import { EndpointError } from "../runtime/errors.ts";
 import { withOutputFolder } from "../workflows/output-prefix.ts";
 import type { Invocation, Timings } from "./invocation.ts";
 import { type Collected, collectOutputs } from "./outputs/collect.ts";
@@ -39,7 +40,7 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
     const graph = withOutputFolder(wanted, folder);
     clock.lap("preparing");
 
-    const run = await engine.run(graph, {
+    const options: RunOptions = {
       signal,
       extraData: request.extraData,
       onStart: (promptId) => {
@@ -48,12 +49,20 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
       },
       onProgress: (progress) =>
         invocation.onProgress?.({ ...progress, classType: graph[progress.nodeId]?.class_type ?? "" }),
+    };
+    const produce = async () => {
+      const run = await engine.run(graph, options);
+      clock.lap("running");
+      const collected = collectOutputs(run.outputs, folder);
+      disposable.push(...collected.strays);
+      return { run, artifacts: await encodeAll(collected, engine, request.delivery) };
+    };
+    const { run, artifacts } = await produce().catch(async (error) => {
+      if (!(error instanceof EndpointError && error.code === "output_missing")) throw error;
+      // A node without a file name prefix of its own: ComfyUI's cache names a file of an earlier run, long removed.
+      await engine.forgetResults();
+      return produce();
     });
-    clock.lap("running");
-
-    const collected = collectOutputs(run.outputs, folder);
-    disposable.push(...collected.strays);
-    const artifacts = await encodeAll(collected, engine, request.delivery);
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
 

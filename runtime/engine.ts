@@ -1,9 +1,8 @@
 /** The engine as invocations see it: run a graph, read and remove the files that it made. */
 import { randomUUID } from "node:crypto";
-import { readFile as readFileWithCallback } from "node:fs";
-import { rm } from "node:fs/promises";
+import { readFileSync, statSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { join, normalize, sep } from "node:path";
-import { promisify } from "node:util";
 import type { Catalogue } from "./comfyui/catalogue.ts";
 import type { FileReference } from "./comfyui/client.ts";
 import type { Graph } from "./comfyui/graph.ts";
@@ -14,8 +13,17 @@ import type { EnginePlan } from "./launch.ts";
 import { Permit } from "./permit.ts";
 import type { ServingEngine, Supervisor } from "./supervisor.ts";
 
-/** Half the time of `node:fs/promises`, which makes a file handle first. */
-const readFile = promisify(readFileWithCallback);
+/** A file that was just written is in memory: to this size, reading it takes less time than handing it to a thread. */
+const MAX_SYNC_BYTES = 2 * 1024 ** 2;
+
+/** Undefined when it cannot be read. */
+async function readNewFile(path: string): Promise<Buffer | undefined> {
+  try {
+    return statSync(path).size > MAX_SYNC_BYTES ? await readFile(path) : readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The prompt id is the engine's business: a prompt that is tried again has a new one. */
 export type RunOptions = Omit<PromptOptions, "promptId"> & {
@@ -60,9 +68,14 @@ export class Engine implements OutputFiles {
       return await this.#runOnce(graph, options);
     } catch (error) {
       if (!(error instanceof EndpointError) || error.code !== "out_of_memory") throw error;
-      await this.supervisor.serving?.link.client.freeMemory();
+      await this.forgetResults();
       return await this.#runOnce(graph, options);
     }
+  }
+
+  /** Unloads the models and drops ComfyUI's cache of node results. */
+  async forgetResults(): Promise<void> {
+    await this.supervisor.current?.link.client.freeMemory();
   }
 
   async #runOnce(graph: Graph, { onStart, ...options }: RunOptions): Promise<PromptResult> {
@@ -88,18 +101,18 @@ export class Engine implements OutputFiles {
 
   async read(file: FileReference): Promise<Buffer> {
     const path = this.#pathOf(file);
-    const bytes = path === undefined ? await this.#view(file) : await readFile(path).catch(() => undefined);
+    const bytes = path === undefined ? await this.supervisor.current?.link.client.view(file) : await readNewFile(path);
     if (bytes) return bytes;
     throw new EndpointError("output_missing", `ComfyUI named the output "${file.filename}", but it cannot be read`);
   }
 
   async remove(file: FileReference): Promise<void> {
-    const path = this.#pathOf(file);
-    if (path !== undefined) await rm(path, { force: true, recursive: true }).catch(() => {});
-  }
-
-  async #view(file: FileReference): Promise<Buffer | undefined> {
-    return this.supervisor.serving?.link.client.view(file);
+    try {
+      const path = this.#pathOf(file);
+      if (path !== undefined) await rm(path, { force: true, recursive: true });
+    } catch {
+      // What cannot be removed is no reason to fail; what lies elsewhere is not ours.
+    }
   }
 
   /** Where a file lies; undefined for an external engine. A name that leaves its folder is no output of ours. */

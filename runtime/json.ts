@@ -48,8 +48,8 @@ function refuseDeep(value: unknown): void {
   }
 }
 
-/** Skips strings, so that the word NaN inside a prompt's text is left alone. */
-const BARE_CONSTANT = /"(?:[^"\\]+|\\.)*"|-?Infinity|NaN/gs;
+/** What decides where a string ends, and the constants that Python writes bare. */
+const ESCAPE_QUOTE_OR_CONSTANT = /\\.|"|-?Infinity|NaN/gs;
 
 /**
  * Parses what Python's `json.dumps` wrote: as {@link parseJson}, and bare `NaN`, `Infinity`, `-Infinity` read as null.
@@ -59,6 +59,11 @@ export function parsePythonJson(text: string): unknown {
   try {
     return parseJson(text);
   } catch {
-    return parseJson(text.replace(BARE_CONSTANT, (token) => (token.startsWith('"') ? token : "null")));
+    let isInString = false;
+    const strict = text.replace(ESCAPE_QUOTE_OR_CONSTANT, (token) => {
+      if (token === '"') isInString = !isInString;
+      return isInString || token === '"' || token.startsWith("\\") ? token : "null";
+    });
+    return parseJson(strict);
   }
 }

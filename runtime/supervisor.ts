@@ -65,6 +65,11 @@ export class Supervisor {
     return this.#failure;
   }
 
+  /** The engine that answers, whether it takes work or drains. */
+  get current(): ServingEngine | undefined {
+    return this.#serving;
+  }
+
   /** The serving engine; undefined while it starts, warms up, restarts or has ended. */
   get serving(): ServingEngine | undefined {
     return this.state === "ready" || this.state === "busy" ? this.#serving : undefined;
@@ -72,11 +77,12 @@ export class Supervisor {
 
   /**
    * Waits for the engine to serve.
-   * @throws EndpointError `draining`, or what ended the engine for good; the signal's reason when it fires.
+   * @throws EndpointError `draining`, or what ended the engine for good; `not_ready` when the invocation's time is over before, else the
+   * signal's reason when it fires.
    */
   async whenServing(signal: AbortSignal): Promise<ServingEngine> {
     const changed = Promise.withResolvers<void>();
-    const onAbort = () => changed.reject(signal.reason);
+    const onAbort = () => changed.reject(notReadyInTime(signal.reason) ?? signal.reason);
     const check = () => (this.serving || this.#isOver() ? changed.resolve() : undefined);
     const unsubscribe = this.machine.onTransition(check);
     signal.addEventListener("abort", onAbort, { once: true });
@@ -171,6 +177,12 @@ export class Supervisor {
   get #stallMs(): number {
     return this.#plan.kind === "external" ? Number.POSITIVE_INFINITY : this.#options.startStallMs;
   }
+}
+
+/** A caller whose time went by while the engine started may find another worker ready. */
+function notReadyInTime(reason: unknown): EndpointError | undefined {
+  if (!(reason instanceof EndpointError) || reason.code !== "deadline_exceeded") return undefined;
+  return new EndpointError("not_ready", "the engine did not serve within the invocation's time", { cause: reason });
 }
 
 /** An engine that dies while it starts did not start, whatever it died of; a failed warm-up keeps its own code. */

@@ -6,6 +6,8 @@ import { isAnimatedPng } from "./animated-png.ts";
 import type { Artifact, OutputType, ProducedFile, ProducedText } from "./output.ts";
 
 const LATENT = "latent";
+/** Pictures of other kinds (EXR, SVG) pass as they are. */
+const CONVERTIBLE = new Set(["image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "image/tiff"]);
 
 /** @throws EndpointError `internal` when a picture cannot be converted. */
 export async function encodeFile(
@@ -15,7 +17,7 @@ export async function encodeFile(
 ): Promise<Artifact> {
   const contentType = mime.getType(name) ?? "application/octet-stream";
   const original = { nodeId, name, type: typeOf(name, contentType), contentType, bytes };
-  if (convert === undefined || original.type !== "image") return original;
+  if (convert === undefined || !CONVERTIBLE.has(contentType)) return original;
   return (await convertPicture(original, convert)) ?? original;
 }
 

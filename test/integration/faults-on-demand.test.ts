@@ -107,6 +107,13 @@ test("a start has no limit while it makes progress", async () => {
   expect((await endpoint.post("/prompt", { prompt: colourGraph(1) })).status).toBe(200);
 });
 
+test("an invocation whose time goes by while the engine starts is told that another worker may be ready", async () => {
+  const endpoint = await withFault("boot-delay=20000", { INVOCATION_TIMEOUT_SECONDS: "1" });
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ error: { code: "not_ready", retryable: true } });
+});
+
 test("an engine that dies during its start fails at once, with the last lines of its log", async () => {
   const endpoint = await withFault("boot-exit=3");
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });

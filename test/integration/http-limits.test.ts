@@ -1,13 +1,17 @@
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { colourGraph, quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
-  endpoint = await startEndpoint({ MAX_QUEUE_DEPTH: "2", MAX_BODY_SIZE_MB: "1" }, afterAll);
+  const stops: (() => Promise<void>)[] = [];
+  endpoint = await startEndpoint({ MAX_QUEUE_DEPTH: "2", MAX_BODY_SIZE_MB: "1" }, (stop) => stops.push(stop));
   await endpoint.ready();
+  return async () => {
+    for (const stop of stops) await stop();
+  };
 });
 
 /** Sends a head, and then the body in chunks until it is answered. */

@@ -45,7 +45,7 @@ export function engineEnvironment(): Record<string, string> {
 
 /**
  * Starts `serve` on a free port. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`.
- * @param atEnd registers what ends it: with the test, or `afterAll` where a file shares one.
+ * @param atEnd registers what ends it: with the test, unless a file shares one: its `beforeAll` then returns what ends it.
  */
 export async function startEndpoint(
   settings: Record<string, string> = {},

@@ -27,34 +27,46 @@ export class BodyReader {
    */
   async read<T>(context: Context, work: (payload: unknown) => Promise<T>): Promise<T> {
     const claim = { bytes: 0 };
-    // Not `for await`: leaving that early cancels the stream and resets the connection, and the caller would miss the answer.
-    const reader = context.req.raw.body?.getReader();
+    const declared = context.req.header("content-length");
     try {
-      this.#admit(Number(context.req.header("content-length") ?? 0), 0);
-      return await work(parse(await this.#text(reader, claim)));
-    } catch (error) {
-      if (error instanceof EndpointError && reader) await discard(reader);
-      throw error;
+      const text =
+        declared === undefined ? this.#chunked(context, claim) : this.#declared(context, Number(declared), claim);
+      return await work(parse(await text));
     } finally {
       this.#bytesInMemory -= claim.bytes;
     }
   }
 
-  async #text(reader: BodyStream | undefined, claim: { bytes: number }): Promise<string> {
+  /** Node's parser sees to it that a body is as long as it says. */
+  async #declared(context: Context, bytes: number, claim: { bytes: number }): Promise<string> {
+    try {
+      this.#claim(bytes, claim);
+    } catch (refusal) {
+      await discard(context.req.raw.body?.getReader());
+      throw refusal;
+    }
+    return context.req.raw.text();
+  }
+
+  async #chunked(context: Context, claim: { bytes: number }): Promise<string> {
     const decoder = new TextDecoder();
     const parts: string[] = [];
-    for (let piece = await reader?.read(); piece?.value; piece = await reader?.read()) {
-      const { length } = piece.value;
-      this.#admit(length, claim.bytes);
-      claim.bytes += length;
-      this.#bytesInMemory += length;
-      parts.push(decoder.decode(piece.value, { stream: true }));
+    // Not `for await`: leaving that early cancels the stream and resets the connection, and the caller would miss the answer.
+    const reader = context.req.raw.body?.getReader();
+    try {
+      for (let piece = await reader?.read(); piece?.value; piece = await reader?.read()) {
+        this.#claim(piece.value.length, claim);
+        parts.push(decoder.decode(piece.value, { stream: true }));
+      }
+    } catch (error) {
+      if (error instanceof EndpointError) await discard(reader);
+      throw error;
     }
     return parts.join("") + decoder.decode();
   }
 
-  #admit(bytes: number, ofThisBody: number): void {
-    if (ofThisBody + bytes > this.#maxBytes) {
+  #claim(bytes: number, claim: { bytes: number }): void {
+    if (claim.bytes + bytes > this.#maxBytes) {
       throw new EndpointError("payload_too_large", `the body is larger than ${this.#maxBytes / 1e6} MB`);
     }
     if (this.#bytesInMemory + bytes > BODIES_IN_MEMORY * this.#maxBytes) {
@@ -63,13 +75,15 @@ export class BodyReader {
         "the bodies that wait for the engine are too large together to take one more",
       );
     }
+    claim.bytes += bytes;
+    this.#bytesInMemory += bytes;
   }
 }
 
 /** Lets a caller finish sending what nobody reads: a connection closed on unread bytes is reset, and the answer lost with it. */
-async function discard(reader: BodyStream): Promise<void> {
+async function discard(reader: BodyStream | undefined): Promise<void> {
   const until = Date.now() + LINGER_MS;
-  while (Date.now() < until) {
+  while (reader && Date.now() < until) {
     const idle = new AbortController();
     const next = await Promise.race([
       reader.read().catch(() => undefined),

@@ -1,16 +1,14 @@
 /** A1111's routes. */
 import { type Context, Hono } from "hono";
 import { type EndpointError, toEndpointError } from "../../../runtime/errors.ts";
-import type { Config } from "../../config.ts";
 import type { Activity, Endpoint } from "../../endpoint.ts";
-import { BodyReader } from "./body.ts";
+import type { BodyReader } from "./body.ts";
 import { errorHeaders } from "./errors.ts";
 import { invokeFromHttp } from "./invoke.ts";
 
 const TXT2IMG = "sdapi/txt2img";
 
-export function sdapiRoutes(endpoint: Endpoint, { MAX_BODY_SIZE_MB }: Config): Hono {
-  const bodies = new BodyReader(MAX_BODY_SIZE_MB);
+export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader): Hono {
   const routes = new Hono();
   routes.onError((error, context) => respond(context, toEndpointError(error)));
   routes.post("/txt2img", async (context) => {

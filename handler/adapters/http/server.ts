@@ -8,6 +8,7 @@ import { EndpointError } from "../../../runtime/errors.ts";
 import type { Config } from "../../config.ts";
 import type { Endpoint } from "../../endpoint.ts";
 import { bearerAuth } from "./auth.ts";
+import { BodyReader } from "./body.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
@@ -34,8 +35,9 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
   });
   app.route("/", healthRoutes(endpoint));
   if (config.API_TOKEN !== undefined) app.use(bearerAuth(config.API_TOKEN));
-  app.route("/", comfyuiApiRoutes(endpoint, config));
-  app.route("/sdapi/v1", sdapiRoutes(endpoint, config));
+  const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
+  app.route("/", comfyuiApiRoutes(endpoint, bodies));
+  app.route("/sdapi/v1", sdapiRoutes(endpoint, bodies));
 
   const server = await listen(app, config);
   const { address, port, family } = server.address() as AddressInfo;

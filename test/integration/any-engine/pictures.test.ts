@@ -9,7 +9,11 @@ import { decode, pngText } from "../../support/pictures.ts";
 let endpoint: RunningEndpoint;
 const dataDir = mkdtempSync(join(tmpdir(), "comfy-endpoint-test-"));
 beforeAll(async () => {
-  endpoint = await startEndpoint({ DATA_DIR: dataDir }, afterAll);
+  const stops: (() => Promise<void>)[] = [];
+  endpoint = await startEndpoint({ DATA_DIR: dataDir }, (stop) => stops.push(stop));
+  return async () => {
+    for (const stop of stops) await stop();
+  };
 });
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
