@@ -59,13 +59,12 @@ test("its settings are ones that the endpoint knows and accepts", () => {
         .matchAll(/([A-Z_]+)=(\S+)/g),
     ].map(([, name, value]) => [name!, value!]),
   );
-  const { HOST, PORT, COMFYUI_HOME, COMFYUI_PYTHON, DATA_DIR, INPUT_DIR } = loadConfig(environment);
-  expect({ HOST, PORT, COMFYUI_HOME, COMFYUI_PYTHON, DATA_DIR, INPUT_DIR }).toEqual({
+  const { HOST, PORT, COMFYUI_HOME, COMFYUI_PYTHON, INPUT_DIR } = loadConfig(environment);
+  expect({ HOST, PORT, COMFYUI_HOME, COMFYUI_PYTHON, INPUT_DIR }).toEqual({
     HOST: "::",
     PORT: 3000,
     COMFYUI_HOME: "/opt/ComfyUI",
     COMFYUI_PYTHON: "/opt/venv/bin/python",
-    DATA_DIR: "/data",
     INPUT_DIR: "/data/input",
   });
 });
