@@ -1,10 +1,11 @@
 /** What every adapter talks to: takes invocations in, bounds them in number and time, answers each exactly once, and drains. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine } from "../runtime/engine.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
 import { handle, type ParsedInvocation } from "./handle.ts";
-import type { Invocation, InvocationProgress, InvocationResult } from "./invocation.ts";
+import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { parseRequest } from "./request/envelope.ts";
@@ -22,7 +23,20 @@ export interface EndpointOptions {
 export interface Activity {
   kind: string;
   startedAt: number;
-  progress: InvocationProgress | undefined;
+  progress: Progress | undefined;
+}
+
+/** A long prompt shows in the log that it moves. */
+const PROGRESS_LOG_MS = 5_000;
+
+function progressLog(activity: Activity, log: Logger): (progress: Progress) => void {
+  let loggedAt = Date.now();
+  return (progress) => {
+    activity.progress = progress;
+    if (Date.now() - loggedAt < PROGRESS_LOG_MS) return;
+    loggedAt = Date.now();
+    log.info({ ...progress }, `step ${progress.value} of ${progress.max}`);
+  };
 }
 
 export class Endpoint {
@@ -57,7 +71,7 @@ export class Endpoint {
   /** Runs one invocation; never throws, always ends: by success, failure, deadline, or the drain. */
   async invoke(invocation: Invocation): Promise<InvocationResult> {
     const { refusal } = this;
-    let parsed: ParsedInvocation;
+    let parsed: Omit<ParsedInvocation, "onProgress">;
     try {
       if (refusal) throw refusal;
       const request = parseRequest(invocation.payload, invocation.dialect);
@@ -73,7 +87,11 @@ export class Endpoint {
     return entry.finished.finally(() => this.#inFlight.delete(entry));
   }
 
-  async #run(invocation: ParsedInvocation, abort: AbortController, activity: Activity): Promise<InvocationResult> {
+  async #run(
+    invocation: Omit<ParsedInvocation, "onProgress">,
+    abort: AbortController,
+    activity: Activity,
+  ): Promise<InvocationResult> {
     const { engine, outputs, log, timeoutMs } = this.#options;
     const { id } = invocation;
     const tooLate = () =>
@@ -81,15 +99,11 @@ export class Endpoint {
     const deadline = setTimeout(tooLate, timeoutMs);
     try {
       log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
-      const onProgress = (progress: InvocationProgress) => {
-        activity.progress = progress;
-        invocation.onProgress?.(progress);
-      };
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
       return {
         id,
         status: "succeeded",
-        body: await handle({ ...invocation, signal, onProgress }, { engine, outputs, log }),
+        body: await handle({ ...invocation, signal, onProgress: progressLog(activity, log) }, { engine, outputs, log }),
       };
     } catch (error) {
       return this.#failed(id, error);

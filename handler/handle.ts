@@ -1,7 +1,9 @@
 /** The pipeline: one invocation from payload to delivered outputs. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
+import type { Catalogue } from "../runtime/comfyui/catalogue.ts";
 import type { FileReference } from "../runtime/comfyui/client.ts";
+import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine, RunOptions } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import { withOutputFolder } from "../workflows/output-prefix.ts";
@@ -12,7 +14,7 @@ import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
 import type { Artifact } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
-import type { Request } from "./request/request.ts";
+import type { BuiltGraph, Request } from "./request/request.ts";
 
 export interface Collaborators {
   engine: Engine;
@@ -23,6 +25,7 @@ export interface Collaborators {
 export interface ParsedInvocation extends Invocation {
   id: string;
   request: Request;
+  onProgress(progress: Progress): void;
 }
 
 /**
@@ -36,7 +39,7 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
   const disposable: FileReference[] = [{ type: "output", subfolder: "", filename: folder }];
   const clock = new StageClock();
   try {
-    const { graph: wanted, encode } = request.build(await engine.catalogue(signal));
+    const { graph: wanted, encode } = await buildGraph(request, await engine.catalogue(signal));
     const graph = withOutputFolder(wanted, folder);
     clock.lap("preparing");
 
@@ -47,8 +50,7 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
         clock.lap("queued");
         log.info({ promptId, kind: request.kind }, "prompt queued");
       },
-      onProgress: (progress) =>
-        invocation.onProgress?.({ ...progress, classType: graph[progress.nodeId]?.class_type ?? "" }),
+      onProgress: invocation.onProgress,
     };
     const produce = async () => {
       const run = await engine.run(graph, options);
@@ -73,6 +75,17 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
     setImmediate(() => {
       for (const reference of disposable) void engine.remove(reference);
     });
+  }
+}
+
+/** Model files come and go: a name is looked up in fresh lists before it is refused. */
+async function buildGraph(request: Request, catalogue: Catalogue): Promise<BuiltGraph> {
+  try {
+    return request.build(catalogue);
+  } catch (error) {
+    if (!(error instanceof EndpointError && error.code === "unknown_model")) throw error;
+    await catalogue.reload();
+    return request.build(catalogue);
   }
 }
 

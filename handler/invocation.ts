@@ -1,5 +1,4 @@
 /** One unit of work from a platform, and what becomes of it. */
-import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { EndpointError } from "../runtime/errors.ts";
 
 /** Whose request and response shapes are spoken; `auto` finds out from the payload and answers raw graphs in our own form. */
@@ -18,12 +17,6 @@ export interface Invocation {
   payload: unknown;
   /** Its reason is an EndpointError. */
   signal: AbortSignal;
-  onProgress?(progress: InvocationProgress): void;
-}
-
-export interface InvocationProgress extends Progress {
-  /** Class of the node that reports. */
-  classType: string;
 }
 
 /** Milliseconds. */

@@ -2,25 +2,15 @@
 import { parseArgs } from "node:util";
 import { planEngine } from "../runtime/launch.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
-import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { loadConfig } from "./config.ts";
 import { createLogger, logEngineLine } from "./log.ts";
 
 const USAGE = `usage: comfy-endpoint [serve]                     answer HTTP requests (the default)
        comfy-endpoint invoke FILE [--out DIR]   run one payload (- is stdin), print the result
        comfy-endpoint check                     print the settings and what the engine offers`;
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: { out: { type: "string" }, help: { type: "boolean" } },
-});
-const [command = "serve", file] = positionals;
-const isKnown = command === "serve" || command === "check" || (command === "invoke" && file !== undefined);
-if (values.help || !isKnown) {
-  process.stderr.write(`${USAGE}\n`);
-  process.exit(values.help ? 0 : 2);
-}
-
-const config = readConfig();
+const { command, file, outDir } = readArguments();
+const config = orExit(loadConfig);
 const plan = await planEngine({
   home: config.COMFYUI_HOME,
   command: config.COMFYUI_COMMAND,
@@ -33,7 +23,7 @@ const plan = await planEngine({
   inputDir: config.INPUT_DIR,
   outputDir: config.OUTPUT_DIR,
   env: config.environment,
-});
+}).catch((error) => exitWith(`the engine cannot be prepared: ${error.message}`));
 process.once("exit", plan.cleanUp);
 const log = await createLogger(config.LOG_LEVEL, command === "serve" ? 1 : 2);
 const supervisor = new Supervisor(plan, {
@@ -54,15 +44,36 @@ log.info(
 );
 
 const { run } = await import("./run.ts");
-process.exitCode = await run({ command, file, outDir: values.out, config, plan, supervisor, log });
-process.exit();
+const code = await run({ command, file, outDir, config, plan, supervisor, log }).catch((error) => {
+  log.fatal({ err: error }, error.message);
+  return 1;
+});
+process.exit(code);
 
-function readConfig(): Config {
-  try {
-    return loadConfig();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(2);
+function readArguments(): { command: string; file: string | undefined; outDir: string | undefined } {
+  const { positionals, values } = orExit(() =>
+    parseArgs({ allowPositionals: true, options: { out: { type: "string" }, help: { type: "boolean" } } }),
+  );
+  const [given = "serve", payload] = positionals;
+  if (values.help) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(0);
   }
+  const isKnown = given === "serve" || given === "check" || (given === "invoke" && payload !== undefined);
+  if (!isKnown) exitWith(USAGE);
+  return { command: given, file: payload, outDir: values.out };
+}
+
+/** What the person at the command line did wrong is told without a stack trace. */
+function orExit<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    return exitWith((error as Error).message);
+  }
+}
+
+function exitWith(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
 }

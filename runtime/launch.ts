@@ -49,7 +49,10 @@ const OPTIONAL_FLAGS: readonly (readonly [flag: string, ...values: string[]])[] 
   ["--disable-assets"], // newer versions scan every model folder at start otherwise
 ];
 
-/** Decides how the engine is started; makes its folders. */
+/**
+ * Decides how the engine is started; makes its folders.
+ * @throws Error that names the setting at fault.
+ */
 export async function planEngine(settings: EngineSettings): Promise<EnginePlan> {
   const { url, env } = settings;
   if (url !== undefined) return { kind: "external", url: url.replace(/\/+$/, ""), env, cleanUp() {} };
@@ -76,6 +79,7 @@ export async function planEngine(settings: EngineSettings): Promise<EnginePlan> 
   if (settings.command)
     return { ...base, kind: "comfyui", command: [...settings.command, ...flags, ...ownNodes, ...settings.args] };
   const home = settings.home!;
+  if (!existsSync(join(home, "main.py"))) throw new Error(`COMFYUI_HOME: there is no main.py in ${home}`);
   const known = knownFlags(home);
   const optional = OPTIONAL_FLAGS.filter(([flag]) => known.includes(`"${flag}"`)).flat();
   const command = [

@@ -44,8 +44,10 @@ export function spawnChild(command: readonly string[], { cwd, env, onLine }: Spa
   splitLines(child.stdout, keep);
   splitLines(child.stderr, keep);
 
+  let isOver = false;
   const killGroup = (signal: NodeJS.Signals) => {
-    if (child.pid === undefined) return;
+    // Afterwards the number may be somebody else's.
+    if (child.pid === undefined || isOver) return;
     try {
       process.kill(-child.pid, signal);
     } catch (error) {
@@ -61,7 +63,10 @@ export function spawnChild(command: readonly string[], { cwd, env, onLine }: Spa
     });
     // What the child started must not outlive it, nor hold its pipes open.
     child.on("exit", () => killGroup("SIGKILL"));
-    child.on("close", (code, signal) => resolve({ code, signal }));
+    child.on("close", (code, signal) => {
+      isOver = true;
+      resolve({ code, signal });
+    });
   });
 
   return { pid: child.pid, exited, kill: killGroup, lastLines: () => [...kept] };

@@ -7,22 +7,22 @@ interface ClassInfo {
 }
 
 export class Catalogue {
-  readonly #classes: Map<string, ClassInfo>;
+  #classes = new Map<string, ClassInfo>();
   readonly #client: ComfyClient;
 
-  private constructor(client: ComfyClient, objectInfo: Record<string, unknown>) {
+  private constructor(client: ComfyClient) {
     this.#client = client;
-    this.#classes = new Map(Object.entries(objectInfo as Record<string, ClassInfo>));
   }
 
   static async load(client: ComfyClient): Promise<Catalogue> {
-    return new Catalogue(client, await client.objectInfo());
+    const catalogue = new Catalogue(client);
+    await catalogue.reload();
+    return catalogue;
   }
 
-  /** Reads one class again; its lists change when files come and go. */
-  async refresh(classType: string): Promise<void> {
-    const info = await this.#client.objectInfo(classType);
-    for (const [name, entry] of Object.entries(info)) this.#classes.set(name, entry as ClassInfo);
+  /** Reads everything again; its lists change when files come and go. */
+  async reload(): Promise<void> {
+    this.#classes = new Map(Object.entries((await this.#client.objectInfo()) as Record<string, ClassInfo>));
   }
 
   has(classType: string): boolean {

@@ -116,12 +116,7 @@ export function createClient(baseUrl: string) {
         () => false,
       ),
     systemStats: (timeoutMs?: number) => json<SystemStats>("/system_stats", undefined, timeoutMs),
-    objectInfo: (classType?: string) =>
-      json<Record<string, unknown>>(
-        classType === undefined ? "/object_info" : `/object_info/${encodeURIComponent(classType)}`,
-        undefined,
-        120_000,
-      ),
+    objectInfo: () => json<Record<string, unknown>>("/object_info", undefined, 120_000),
 
     /** The bytes of an output; undefined when ComfyUI does not find it. */
     async view({ filename, subfolder, type }: FileReference): Promise<Buffer | undefined> {

@@ -4,7 +4,7 @@ import type { ComfyClient } from "./client.ts";
 import type { Graph } from "./graph.ts";
 import { type Progress, PromptRecord, type PromptResult } from "./prompt-record.ts";
 import { rejection } from "./rejection.ts";
-import type { EngineSocket, PreviewFrame } from "./socket.ts";
+import type { EngineSocket } from "./socket.ts";
 
 /** One engine process, from its first answer to its end. */
 export interface EngineLink {
@@ -24,7 +24,6 @@ export interface PromptOptions {
   signal: AbortSignal;
   extraData?: Record<string, unknown>;
   onProgress?(progress: Progress): void;
-  onPreview?(frame: PreviewFrame): void;
 }
 
 export interface RunningPrompt {
@@ -102,7 +101,6 @@ class FollowedPrompt {
         if (message.type === "progress") this.#reportProgress(message.data);
         if (this.#record.apply(message) && !this.#hasGap) this.#end.resolve();
       },
-      onPreview: (frame) => this.#options.onPreview?.(frame),
       onGap: () => {
         this.#hasGap = true;
       },

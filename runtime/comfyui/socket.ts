@@ -9,17 +9,8 @@ export interface EngineMessage {
   data: Record<string, unknown> & { prompt_id: string };
 }
 
-/** A picture of a running prompt (binary event 4). */
-export interface PreviewFrame {
-  promptId: string;
-  nodeId: string;
-  contentType: string;
-  bytes: Buffer;
-}
-
 export interface PromptListener {
   onMessage(message: EngineMessage): void;
-  onPreview(frame: PreviewFrame): void;
   /** The connection was lost: messages may have been missed, and those of a prompt sent under the old client id will not come. */
   onGap(): void;
 }
@@ -41,7 +32,6 @@ const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
 /** ComfyUI sends no heartbeat, so a half-open connection is only noticed by a ping of ours that stays unanswered. */
 const PING_INTERVAL_MS = 10_000;
-const PREVIEW_WITH_METADATA = 4;
 
 /** Custom nodes may send anything; what is not an object with `type` and `data` is nobody's message. */
 function decodeMessage(text: string): { type: string; data: Record<string, unknown> } | undefined {
@@ -86,14 +76,13 @@ export function openSocket(baseUrl: string): EngineSocket {
 
     socket.on("open", () => {
       wasOpen = true;
-      socket.send(JSON.stringify({ type: "feature_flags", data: { supports_preview_metadata: true } }));
     });
     socket.on("pong", () => {
       alive = true;
     });
     socket.on("message", (data, isBinary) => {
       alive = true;
-      if (isBinary) return routeFrame(data as Buffer);
+      if (isBinary) return; // a preview that nobody asked for
       const message = decodeMessage(data.toString());
       if (message === undefined) return;
       if (message.type === "status" && current === undefined) {
@@ -113,21 +102,6 @@ export function openSocket(baseUrl: string): EngineSocket {
       }
       if (wasOpen) for (const listener of listeners.values()) listener.onGap();
       if (!closed) retry = setTimeout(connect, Math.min(RECONNECT_MIN_MS * 2 ** failures++, RECONNECT_MAX_MS));
-    });
-  }
-
-  function routeFrame(frame: Buffer): void {
-    if (frame.length < 8 || frame.readUInt32BE(0) !== PREVIEW_WITH_METADATA) return;
-    const metadataEnd = 8 + frame.readUInt32BE(4);
-    const metadata = parsePythonJson(frame.toString("utf8", 8, metadataEnd)) as Record<
-      "prompt_id" | "node_id" | "image_type",
-      string
-    >;
-    listeners.get(metadata.prompt_id)?.onPreview({
-      promptId: metadata.prompt_id,
-      nodeId: metadata.node_id,
-      contentType: metadata.image_type,
-      bytes: frame.subarray(metadataEnd),
     });
   }
 

@@ -13,5 +13,5 @@ export function loadCatalogue(checkpoints?: readonly string[]): Promise<Catalogu
     checkpoints === undefined
       ? objectInfo
       : { ...objectInfo, CheckpointLoaderSimple: { input: { required: { ckpt_name: [checkpoints] } } } };
-  return Catalogue.load({ ...createClient("http://unused.invalid"), objectInfo: async <T>() => info as T });
+  return Catalogue.load({ ...createClient("http://unused.invalid"), objectInfo: async () => info });
 }

@@ -15,6 +15,8 @@ import { healthRoutes } from "./health.ts";
 import { sdapiRoutes } from "./sdapi.ts";
 
 const SWEEP_MS = 50;
+/** Longer than load balancers keep idle connections (60 s), or they would send into one that is being closed. */
+const KEEP_ALIVE_MS = 75_000;
 
 export interface HttpFace {
   url: string;
@@ -61,7 +63,6 @@ function listen(app: Hono, { HOST: hostname, PORT: port }: Config): Promise<Serv
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname, port }, () => resolve(server)) as Server;
     server.once("error", reject);
-    // An invocation may take as long as its own deadline allows.
-    server.requestTimeout = 0;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
   });
 }
