@@ -5,6 +5,7 @@ import type { Graph } from "../runtime/comfyui/graph.ts";
 import { invalidWorkflow, type NodeProblem } from "../runtime/comfyui/rejection.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import { isRawNumber } from "../runtime/json.ts";
+import { leavesFolder } from "./relative-path.ts";
 
 /**
  * @param value what the caller sent as a graph; integers beyond 2^53 are raw numbers.
@@ -26,8 +27,11 @@ export function checkGraph(value: unknown, catalogue: Catalogue): Graph {
   const outputs = Object.keys(graph).filter((id) => catalogue.isOutput(graph[id]!.class_type));
   if (outputs.length === 0) throw refuse("no node of the graph produces an output; add one such as SaveImage");
 
-  const linkProblems = [...reachable(graph, outputs)].flatMap((id) => checkLinks(id, graph));
-  if (linkProblems.length > 0) throw invalidWorkflow(linkProblems);
+  const inputProblems = [...reachable(graph, outputs)].flatMap((id) => [
+    ...checkLinks(id, graph),
+    ...checkFiles(id, graph, catalogue),
+  ]);
+  if (inputProblems.length > 0) throw invalidWorkflow(inputProblems);
   return graph;
 }
 
@@ -81,6 +85,16 @@ function checkLinks(nodeId: string, graph: Graph): NodeProblem[] {
     if (source === undefined || Object.hasOwn(graph, source)) return [];
     const message = `it is linked to node ${source}, which is not in the graph; there are: ${Object.keys(graph).slice(0, 20).join(", ")}`;
     return [{ node_id: nodeId, class_type, input, type: "bad_linked_input", message, received: value }];
+  });
+}
+
+/** Before 0.20 or so ComfyUI opens whatever file an absolute path names. */
+function checkFiles(nodeId: string, graph: Graph, catalogue: Catalogue): NodeProblem[] {
+  const { class_type, inputs } = graph[nodeId]!;
+  return Object.entries(inputs).flatMap(([input, value]) => {
+    if (typeof value !== "string" || !leavesFolder(value) || !catalogue.isInputFile(class_type, input)) return [];
+    const message = `"${value}" lies outside ComfyUI's folders; give the name of a file in its input folder`;
+    return [{ node_id: nodeId, class_type, input, type: "invalid_file_name", message, received: value }];
   });
 }
 

@@ -2,6 +2,7 @@
 import type { Graph } from "../runtime/comfyui/graph.ts";
 import { invalidWorkflow } from "../runtime/comfyui/rejection.ts";
 import { isRawNumber } from "../runtime/json.ts";
+import { leavesFolder } from "./relative-path.ts";
 
 const PREFIX_INPUT = "filename_prefix";
 
@@ -17,7 +18,7 @@ export function withOutputFolder(graph: Graph, folder: string): Graph {
       const received = node.inputs[PREFIX_INPUT];
       if (received === undefined || Array.isArray(received)) return [id, node];
       const prefix = asText(received);
-      if (prefix !== undefined && !isEscape(prefix))
+      if (prefix !== undefined && !leavesFolder(prefix))
         return [id, { ...node, inputs: { ...node.inputs, [PREFIX_INPUT]: `${folder}/${prefix}` } }];
       const message =
         prefix === undefined
@@ -36,6 +37,3 @@ function asText(value: unknown): string | undefined {
   if (isRawNumber(value)) return value.rawJSON;
   return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
 }
-
-const isEscape = (prefix: string) =>
-  /^[/\\~]|^[a-z]:/i.test(prefix) || prefix.split(/[/\\]/).includes("..") || prefix.includes("\0");

@@ -6,6 +6,9 @@ interface ClassInfo {
   output_node?: boolean;
 }
 
+/** Options of an input that takes uploaded files. */
+const UPLOADS = ["image_upload", "video_upload", "audio_upload", "file_upload"];
+
 export class Catalogue {
   #classes = new Map<string, ClassInfo>();
   readonly #client: ComfyClient;
@@ -40,13 +43,23 @@ export class Catalogue {
 
   /** The names that a combo input offers; empty when the class or the input does not exist. */
   choices(classType: string, input: string): string[] {
-    const inputs = this.#classes.get(classType)?.input;
-    const spec = inputs?.required?.[input] ?? inputs?.optional?.[input];
-    if (!Array.isArray(spec)) return [];
-    const [type, options] = spec as [unknown, { options?: unknown } | undefined];
+    const [type, options] = this.#spec(classType, input) as [unknown, { options?: unknown } | undefined];
     // Two shapes are in use: [["a","b"], {...}] and ["COMBO", {"options": ["a","b"]}].
     const names = Array.isArray(type) ? type : options?.options;
     return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
+  }
+
+  /** Whether an input names a file of the input folder. */
+  isInputFile(classType: string, input: string): boolean {
+    const [, options] = this.#spec(classType, input);
+    return typeof options === "object" && options !== null && UPLOADS.some((upload) => upload in options);
+  }
+
+  /** ComfyUI's description of an input: `[type, options?]`. */
+  #spec(classType: string, input: string): unknown[] {
+    const inputs = this.#classes.get(classType)?.input;
+    const spec = inputs?.required?.[input] ?? inputs?.optional?.[input];
+    return Array.isArray(spec) ? spec : [];
   }
 
   get checkpoints(): string[] {

@@ -118,6 +118,11 @@ test("what cannot run is refused with 422 that names the node, and the engine li
       graph: colourGraph(0, { filename_prefix: "../../etc/x" }),
       node: { node_id: "2", input: "filename_prefix" },
     },
+    {
+      name: "a file outside the input folder",
+      graph: { ...colourGraph(0), "1": { class_type: "LoadImage", inputs: { image: "/etc/logo.png" } } },
+      node: { node_id: "1", class_type: "LoadImage", input: "image" },
+    },
     ...WORKER_KILLERS.map(({ name, graph, nodeId }) => ({ name, graph, node: { node_id: nodeId } })),
   ];
   for (const { name, graph, node } of cases) {
