@@ -1,4 +1,5 @@
 /** Queues one prompt and follows it to its end, whatever the socket, the process or the caller do meanwhile. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../errors.ts";
 import type { ComfyClient } from "./client.ts";
 import type { Graph } from "./graph.ts";
@@ -42,6 +43,8 @@ const UNRESPONSIVE_MS = 30_000;
 /** So many checks in a row must agree before a prompt is called lost or a worker dead: history and queue change one after the other. */
 const STRIKES = 4;
 const SOCKET_WAIT_MS = 5_000;
+/** How long the news of a process's end may come after its connections broke. */
+const EXIT_NOTICE_MS = 2_000;
 /** The server goes on answering 200 for ever without the one thread that runs prompts. */
 const WORKER_DEAD = "its worker thread is dead";
 
@@ -76,8 +79,11 @@ class FollowedPrompt {
   readonly #options: PromptOptions;
   readonly #record = new PromptRecord();
   readonly #end = Promise.withResolvers<void>();
-  #submitted = false;
-  #stopping = false;
+  /** Handed to ComfyUI, which may still be validating it. */
+  #isSubmitted = false;
+  /** Taken by ComfyUI: from now on it knows the prompt. */
+  #isAccepted = false;
+  #isStopping = false;
   /** Whether messages may have been missed, so that only the history is complete. */
   #hasGap = false;
   #heardAt = Date.now();
@@ -109,11 +115,7 @@ class FollowedPrompt {
     try {
       await Promise.race([this.#submit(graph), this.#end.promise]);
       await this.#end.promise;
-      return this.#record.result();
-    } catch (error) {
-      if (error instanceof EndpointError && error.code === "comfyui_exited" && !gone.aborted)
-        this.#link.condemn(error.message);
-      throw error;
+      return this.#result();
     } finally {
       clearInterval(watchdog);
       unsubscribe();
@@ -121,10 +123,20 @@ class FollowedPrompt {
     }
   }
 
+  #result(): PromptResult {
+    try {
+      return this.#record.result();
+    } catch (error) {
+      // A broken GPU context: the process lives, and would fail every later prompt.
+      if (error instanceof EndpointError && error.code === "comfyui_exited") this.#link.condemn(error.message);
+      throw error;
+    }
+  }
+
   /** Takes the prompt off the queue or interrupts it; a process that does not obey is condemned. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    if (!this.#submitted) return this.#end.reject(this.#options.signal.reason);
+    this.#isStopping = true;
+    if (!this.#isSubmitted) return this.#end.reject(this.#options.signal.reason);
     const graceMs = this.#link.interruptGraceMs;
     const late = () => this.#link.condemn(`a prompt did not stop within ${graceMs / 1000} s of its interrupt`);
     const deadline = setTimeout(late, graceMs);
@@ -147,18 +159,21 @@ class FollowedPrompt {
     const { promptId, extraData = {}, signal } = this.#options;
     const clientId = await this.#clientId(socket);
     signal.throwIfAborted();
-    this.#submitted = true;
+    this.#isSubmitted = true;
     const answer = await client.submit({ prompt: graph, promptId, clientId, extraData }).catch(async (error) => {
       // The connection may have broken after ComfyUI took the prompt.
       const known = await this.#isKnown().catch(() => false);
-      if (!known) throw error;
-      return { accepted: true, nodeErrors: {} };
+      if (known) return { accepted: true, nodeErrors: {} };
+      // Or because the process is dying: its end says more than the broken connection.
+      await Promise.race([this.#end.promise, sleep(EXIT_NOTICE_MS)]);
+      throw error;
     });
     this.#heardAt = Date.now();
     const isPartlyInvalid = answer.accepted && Object.keys(answer.nodeErrors).length > 0;
     if (isPartlyInvalid) await this.#sendStop();
     if (!answer.accepted || isPartlyInvalid) throw rejection(answer, graph);
-    if (this.#stopping) await this.#sendStop();
+    this.#isAccepted = true;
+    if (this.#isStopping) await this.#sendStop();
   }
 
   /** The socket's client id; without a socket the prompt still runs, and is followed through the history. */
@@ -174,9 +189,9 @@ class FollowedPrompt {
   #unansweredSince: number | undefined;
 
   async #watch(): Promise<void> {
-    const isUrgent = this.#hasGap || this.#stopping || this.#strikes > 0;
+    const isUrgent = this.#hasGap || this.#isStopping || this.#strikes > 0;
     const isQuiet = Date.now() - Math.max(this.#heardAt, this.#checkedAt) > SILENCE_MS;
-    if (!this.#submitted || this.#isChecking || !(isUrgent || isQuiet)) return;
+    if (!this.#isAccepted || this.#isChecking || !(isUrgent || isQuiet)) return;
     this.#isChecking = true;
     this.#checkedAt = Date.now();
     try {
@@ -214,7 +229,7 @@ class FollowedPrompt {
       return;
     }
     if (++this.#strikes < STRIKES) return;
-    if (this.#stopping) return this.#end.reject(this.#options.signal.reason);
+    if (this.#isStopping) return this.#end.reject(this.#options.signal.reason);
     this.#end.reject(
       new EndpointError(
         "comfyui_exited",
