@@ -19,6 +19,7 @@ for (const [fault, name] of [
   ["deaf-socket=6", "the socket falls silent in mid-prompt"],
   ["drop-socket=6", "the socket is cut by the engine in mid-prompt"],
   ["late-history=700", "the history is written long after the end event"],
+  ["slow-validation=4500", "its graph takes long to validate, and nobody knows it meanwhile"],
 ] as const) {
   test(`an invocation completes although ${name}`, async () => {
     const endpoint = await withFault(fault, WITHOUT_WARM_UP);
@@ -88,6 +89,17 @@ test("a node that hangs and ignores its interrupt costs the engine, not the work
   await endpoint.logged(({ to, reason }) => to === "restarting" && String(reason).includes("did not stop"));
   await endpoint.ready();
   expect((await endpoint.post("/prompt", { prompt: colourGraph(2) })).status).toBe(200);
+});
+
+test("an engine that takes requests and answers none is replaced when the invocation's time is over", async () => {
+  const endpoint = await withFault("http-deaf", {
+    ...WITHOUT_WARM_UP,
+    INVOCATION_TIMEOUT_SECONDS: "1",
+    COMFYUI_INTERRUPT_GRACE_SECONDS: "1",
+  });
+  const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
+  expect(response.status).toBe(504);
+  await endpoint.logged(({ to }) => to === "restarting");
 });
 
 test("an engine that prints nothing and never listens has failed after the stall limit; the log's tail tells", async () => {

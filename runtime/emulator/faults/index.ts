@@ -16,6 +16,7 @@
  * | `worker-dies=loud\|silent` | the worker thread dies at the next prompt, with or without a traceback |
  * | `no-end-event` | the first prompt never sends its `executing` with node null |
  * | `late-history=MS` | history entries appear only MS after the end events |
+ * | `slow-validation=MS` | `POST /prompt` is handled only MS after it came |
  * | `http-deaf` | from the first `POST /prompt` on, no HTTP request is answered |
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -28,8 +29,8 @@ interface Fault {
   start?(): Promise<void>;
   /** Between the start lines and listening. */
   boot?(): Promise<void>;
-  /** False: the request is never answered. */
-  answers?(method: string, path: string): boolean;
+  /** How long a request lies before it is handled, in milliseconds; Infinity: for ever. */
+  handlingDelayMs?(method: string, path: string): number;
   connect?(socket: WebSocket): void;
   /** False: the message is lost. */
   delivers?(socket: WebSocket): boolean;
@@ -109,13 +110,18 @@ const FAULTS: Record<string, (value: string) => Fault> = {
   "http-deaf": () => {
     let isDeaf = false;
     return {
-      answers: (method, path) => {
-        isDeaf ||= method === "POST" && /^(\/api)?\/prompt$/.test(path);
-        return !isDeaf;
+      handlingDelayMs: (method, path) => {
+        isDeaf ||= isSubmission(method, path);
+        return isDeaf ? Number.POSITIVE_INFINITY : 0;
       },
     };
   },
+  "slow-validation": (value) => ({
+    handlingDelayMs: (method, path) => (isSubmission(method, path) ? Number(value) : 0),
+  }),
 };
+
+const isSubmission = (method: string, path: string) => method === "POST" && /^(\/api)?\/prompt$/.test(path);
 
 export const FAULT_NAMES = Object.keys(FAULTS);
 
@@ -159,8 +165,8 @@ export class Faults {
     for (const fault of this.#faults) await fault.boot?.();
   }
 
-  answers(method: string, path: string): boolean {
-    return this.#faults.every((fault) => fault.answers?.(method, path) ?? true);
+  handlingDelayMs(method: string, path: string): number {
+    return Math.max(0, ...this.#faults.map((fault) => fault.handlingDelayMs?.(method, path) ?? 0));
   }
 
   onConnect(socket: WebSocket): void {

@@ -41,14 +41,16 @@ export function buildServer(parts: ServerParts): Server {
   const app = buildApp(parts);
   const listener = getRequestListener(app.fetch);
   const server = createServer((request, response) => {
-    if (!parts.faults.answers(request.method ?? "GET", pathOf(request.url))) return;
+    const delayMs = parts.faults.handlingDelayMs(request.method ?? "GET", pathOf(request.url));
+    if (delayMs === Number.POSITIVE_INFINITY) return;
     if (Number(request.headers["content-length"] ?? 0) > parts.maxUploadBytes) {
       // The body is read to its end and thrown away, as only then every client reads the answer.
       response.writeHead(413, { "Content-Type": "text/plain; charset=utf-8" }).end(tooLarge(parts.maxUploadBytes));
       request.resume();
       return;
     }
-    void listener(request, response);
+    if (delayMs > 0) setTimeout(() => void listener(request, response), delayMs);
+    else void listener(request, response);
   });
   const upgrades = new WebSocketServer({ noServer: true, maxPayload: SOCKET_LIMIT_BYTES, perMessageDeflate: true });
   server.on("upgrade", (request, stream, head) => {
