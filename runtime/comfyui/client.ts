@@ -2,6 +2,7 @@
 import { EndpointError } from "../errors.ts";
 import { parsePythonJson } from "../json.ts";
 import type { Graph } from "./graph.ts";
+import { type Answer, exchange } from "./http.ts";
 
 export interface Submission {
   prompt: Graph;
@@ -38,44 +39,39 @@ export type ComfyClient = ReturnType<typeof createClient>;
 
 const CALL_TIMEOUT_MS = 30_000;
 
+const isOk = (status: number) => status >= 200 && status < 300;
+
 /**
  * A client of one engine.
  * @param baseUrl without a trailing slash.
  * @throws (every method) EndpointError `comfyui_unreachable` when the engine does not answer or answers with a 5xx.
  */
 export function createClient(baseUrl: string) {
-  async function call(path: string, body?: unknown, timeoutMs = CALL_TIMEOUT_MS): Promise<Response> {
-    try {
-      const response = await fetch(baseUrl + path, {
-        ...(body !== undefined && {
-          method: "POST",
-          body: JSON.stringify(body),
-          headers: { "content-type": "application/json" },
-        }),
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      if (response.status < 500) return response;
-      throw new Error(`status ${response.status}: ${(await response.text()).slice(0, 200)}`);
-    } catch (cause) {
+  async function call(path: string, body?: unknown, timeoutMs = CALL_TIMEOUT_MS): Promise<Answer> {
+    const json = body === undefined ? undefined : JSON.stringify(body);
+    const answer = await exchange(baseUrl + path, json, timeoutMs).catch((cause) => {
       throw new EndpointError("comfyui_unreachable", `ComfyUI did not answer ${path.split("?")[0]}`, { cause });
-    }
+    });
+    if (answer.status < 500) return answer;
+    const message = `ComfyUI answered ${path.split("?")[0]} with status ${answer.status}`;
+    throw new EndpointError("comfyui_unreachable", message, { cause: answer.body.toString("utf8", 0, 200) });
   }
 
   async function json<T>(path: string, body?: unknown, timeoutMs?: number): Promise<T> {
-    const response = await call(path, body, timeoutMs);
-    return parsePythonJson(await response.text()) as T;
+    const answer = await call(path, body, timeoutMs);
+    return parsePythonJson(answer.body.toString()) as T;
   }
 
   return {
     async submit({ prompt, promptId, clientId, extraData }: Submission): Promise<SubmissionAnswer> {
       const body = { prompt, prompt_id: promptId, client_id: clientId, extra_data: extraData };
-      const response = await call("/prompt", body, 60_000);
-      const answer = parsePythonJson(await response.text()) as {
+      const { status, body: text } = await call("/prompt", body, 60_000);
+      const answer = parsePythonJson(text.toString()) as {
         error?: SubmissionAnswer["error"];
         node_errors?: SubmissionAnswer["nodeErrors"];
       };
       return {
-        accepted: response.ok,
+        accepted: isOk(status),
         nodeErrors: answer.node_errors ?? {},
         ...(answer.error && { error: answer.error }),
       };
@@ -103,16 +99,16 @@ export function createClient(baseUrl: string) {
 
     /** Whether the thread that runs prompts is alive; undefined where our node folder is not installed. */
     async isWorkerAlive(): Promise<boolean | undefined> {
-      const response = await call("/comfy_endpoint/worker");
-      if (!response.ok) return undefined;
-      const { alive } = (await response.json()) as { alive: boolean | null };
+      const { status, body } = await call("/comfy_endpoint/worker");
+      if (!isOk(status)) return undefined;
+      const { alive } = JSON.parse(body.toString()) as { alive: boolean | null };
       return alive ?? undefined;
     },
 
     /** Whether the server answers at all; the cheapest question there is. */
     isServing: () =>
       call("/prompt", undefined, 5_000).then(
-        (response) => response.ok,
+        ({ status }) => isOk(status),
         () => false,
       ),
     systemStats: (timeoutMs?: number) => json<SystemStats>("/system_stats", undefined, timeoutMs),
@@ -120,8 +116,9 @@ export function createClient(baseUrl: string) {
 
     /** The bytes of an output; undefined when ComfyUI does not find it. */
     async view({ filename, subfolder, type }: FileReference): Promise<Buffer | undefined> {
-      const response = await call(`/view?${new URLSearchParams({ filename, subfolder, type })}`, undefined, 120_000);
-      return response.ok ? Buffer.from(await response.arrayBuffer()) : undefined;
+      const query = new URLSearchParams({ filename, subfolder, type });
+      const { status, body } = await call(`/view?${query}`, undefined, 120_000);
+      return isOk(status) ? body : undefined;
     },
   };
 }
