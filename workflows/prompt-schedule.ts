@@ -15,6 +15,8 @@ export interface SchedulePass {
   steps: number;
   /** Set for the second pass of hires fix, whose times go on from the first: calls of the first pass. */
   callsBefore?: number;
+  /** A1111's option `use_old_scheduling`: numbers below 1 are shares, others steps, and a second pass counts as the first. */
+  isOldTiming?: boolean;
 }
 
 /** A text, and the last step (from 1) that it holds for. */
@@ -171,8 +173,9 @@ export function textAt(nodes: readonly ScheduleNode[], step: number, pass: Sched
 }
 
 /** A number with a point is a share of the steps, one without is a step; a second pass goes on from 1 and from the calls of the first. */
-function lastStep(when: string, { steps, callsBefore }: SchedulePass): number {
+function lastStep(when: string, { steps, callsBefore, isOldTiming = false }: SchedulePass): number {
   const value = Number(when);
+  if (isOldTiming) return Math.min(steps, Math.trunc(value < 1 ? value * steps : value));
   const isSecond = callsBefore !== undefined;
   const step = when.includes(".") ? (value - (isSecond ? 1 : 0)) * steps : value - (callsBefore ?? 0);
   return Math.min(steps, Math.trunc(step));

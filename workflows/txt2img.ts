@@ -27,6 +27,8 @@ export interface Txt2Img {
   models: Models;
   /** Names of the embeddings on this worker. */
   embeddings: readonly string[];
+  /** A1111's option `use_old_scheduling`. */
+  isOldTiming?: boolean;
   hires?: Hires;
   refiner?: Refiner;
 }
@@ -120,11 +122,20 @@ function secondPassOf({ refiner, sampler, steps }: Txt2Img, hires: Hires): PassR
   };
 }
 
-function addPass(builder: GraphBuilder, { cfgScale, embeddings }: Txt2Img, request: PassRequest): AddedPass {
+function addPass(
+  builder: GraphBuilder,
+  { cfgScale, embeddings, isOldTiming = false }: Txt2Img,
+  request: PassRequest,
+): AddedPass {
   const { prompts, fields, pass, refiner, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
-    pass: { steps: countedCalls(sampler, pass.steps), ...(callsBefore !== undefined && { callsBefore }) },
+    pass: {
+      // In the old way a second pass has the times of the first.
+      steps: (isOldTiming && callsBefore) || countedCalls(sampler, pass.steps),
+      isOldTiming,
+      ...(callsBefore !== undefined && { callsBefore }),
+    },
     callTimes: timesOfCalls(pass),
     embeddings,
   };

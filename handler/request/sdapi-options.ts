@@ -17,6 +17,7 @@ const honoured = z.object({
   refiner_switch_by_sample_steps: orDefault(boolean),
   hires_fix_refiner_pass: orDefault(z.enum(["first pass", "second pass", "both passes"])),
   use_old_hires_fix_width_height: orDefault(boolean),
+  use_old_scheduling: orDefault(boolean),
 });
 
 export type Options = z.output<typeof honoured>;
@@ -70,7 +71,6 @@ const DEFAULTS: Record<string, unknown> = {
   use_downcasted_alpha_bar: false,
   use_old_emphasis_implementation: false,
   use_old_karras_scheduler_sigmas: false,
-  use_old_scheduling: false,
 };
 
 /** What says where and how A1111 keeps files, what only img2img uses, and what only its web page shows. */

@@ -93,6 +93,7 @@ function build(request: Txt2ImgRequest, pictures: number, catalogue: Catalogue):
     sampler,
     models,
     embeddings: catalogue.embeddings,
+    isOldTiming: options.use_old_scheduling ?? false,
     ...(hires && { hires }),
     ...(refiner && { refiner }),
   });

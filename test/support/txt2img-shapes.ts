@@ -56,6 +56,7 @@ const WITH_REFINER: Record<string, Record<string, unknown>> = {
 const quick = (bodies: Record<string, Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, quickTxt2Img(body)]));
 
+export const REFINER = "refiner.safetensors";
 /** Those that an engine with one checkpoint can run. */
 export const ONE_CHECKPOINT_SHAPES = quick(BODIES);
-export const SHAPES = quick({ ...BODIES, ...WITH_REFINER });
+export const TWO_CHECKPOINT_SHAPES = quick(WITH_REFINER);

@@ -1,10 +1,12 @@
 /** A1111's txt2img in all its forms: the engine accepts every graph and draws it. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { parseTxt2Img } from "../../../handler/request/sdapi.ts";
 import clientBodies from "../../fixtures/sdapi/client-bodies.json" with { type: "json" };
+import { loadCatalogue } from "../../support/catalogue.ts";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
 import { quickTxt2Img } from "../../support/payloads.ts";
 import { decode } from "../../support/pictures.ts";
-import { ONE_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
+import { ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
@@ -26,6 +28,14 @@ async function txt2img(body: object) {
 test.each(Object.entries(ONE_CHECKPOINT_SHAPES))("%s", async (_, body) => {
   const { pictures } = await txt2img(body);
   expect(pictures).toHaveLength((body as { batch_size?: number }).batch_size ?? 1);
+});
+
+/** With one checkpoint in both places: the engine may have no other. */
+test.each(Object.entries(TWO_CHECKPOINT_SHAPES))("%s", async (_, body) => {
+  const checkpoint = "tiny-sd15.safetensors";
+  const { graph } = parseTxt2Img(body).build(await loadCatalogue([checkpoint, REFINER]));
+  const response = await endpoint.post("/prompt", JSON.stringify({ prompt: graph }).replaceAll(REFINER, checkpoint));
+  expect(response.status, await response.text()).toBe(200);
 });
 
 describe("bodies of known clients pass unchanged", () => {

@@ -5,18 +5,17 @@ import recorded from "../../fixtures/sdapi/prompt-schedule.json" with { type: "j
 
 type Schedule = [until: number, text: string][];
 
-/** A1111's option for prompts written for versions before 1.6 changes three of the nine variants; the option is refused. */
 const variants = recorded.variants.map((variant, index) => ({ ...variant, index }));
-const supported = variants.filter(({ use_old_scheduling }) => !use_old_scheduling);
 
-const run = (prompt: string, { base_steps, hires_steps }: (typeof variants)[number]): Schedule =>
+const run = (prompt: string, { base_steps, hires_steps, use_old_scheduling }: (typeof variants)[number]): Schedule =>
   scheduleOf(prompt, {
-    steps: hires_steps ?? base_steps,
+    steps: use_old_scheduling ? base_steps : (hires_steps ?? base_steps),
+    isOldTiming: use_old_scheduling,
     ...(hires_steps !== null && { callsBefore: base_steps }),
   }).map(({ until, text }) => [until, text]);
 
 test.each(recorded.cases as unknown as [string, (Schedule | number)[]][])("%j", (prompt, results) => {
-  for (const variant of supported) {
+  for (const variant of variants) {
     const result = results[variant.index]!;
     expect(run(prompt, variant)).toEqual(typeof result === "number" ? results[result] : result);
   }

@@ -181,6 +181,29 @@ describe("unknown models are refused with what there is", () => {
   });
 });
 
+describe("old options of A1111", () => {
+  test("times of a prompt", () => {
+    const body = { prompt: "[a:b:2.0]", steps: 10 };
+    expect(inputsOf(graphOf(body), "ConditioningSetTimestepRange")).toHaveLength(0);
+    const old = graphOf({ ...body, override_settings: { use_old_scheduling: true } });
+    expect(inputsOf(old, "ConditioningSetTimestepRange")).toHaveLength(2);
+  });
+
+  test("a size that is the last pass's", () => {
+    const override_settings = { use_old_hires_fix_width_height: "true" };
+    const graph = graphOf({ enable_hr: true, width: 1920, height: 1080, override_settings });
+    expect(inputsOf(graph, "EmptyLatentImage")).toMatchObject([{ width: 704, height: 384 }]);
+    expect(inputsOf(graph, "LatentCrop")).toMatchObject([{ width: 1920, height: 1080, x: 24, y: 0 }]);
+  });
+});
+
+test("comments stay when they are switched off", () => {
+  const texts = (override_settings: object) =>
+    inputsOf(graphOf({ prompt: "a # b", negative_prompt: "c", override_settings }), "CLIPTextEncode");
+  expect(texts({})[0]).toMatchObject({ text: "a" });
+  expect(texts({ enable_prompt_comments: false })[0]).toMatchObject({ text: "a # b" });
+});
+
 test("options that ask for nothing pass", () => {
   const override_settings = {
     sd_vae: "Automatic",
