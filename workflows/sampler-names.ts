@@ -13,37 +13,96 @@ export interface SdapiSampler {
   /** CFG++ samplers of ComfyUI take a twelfth and a half of A1111's scale. */
   cfgDivisor?: number;
   modelSampling?: "lcm";
+  /** Second-order samplers call the model twice a step: at the step's end, or in its middle. */
+  secondCall?: "next" | "middle";
+  /** For samplers that add noise as they go: the node that takes `eta` and `s_noise`; `none` where there is no such node. */
+  noise?: NoiseNode | "none";
+  /** A1111's `eta` where the request has none: 0 for DDIM, else 1. */
+  defaultEta?: number;
+}
+
+interface NoiseNode {
+  classType: string;
+  inputs?: Record<string, unknown>;
 }
 
 /** In A1111's order. */
 export const SDAPI_SAMPLERS: readonly SdapiSampler[] = [
   { name: "DPM++ 2M", aliases: ["k_dpmpp_2m"], automatic: "karras", comfyui: "dpmpp_2m" },
-  { name: "DPM++ SDE", aliases: ["k_dpmpp_sde"], automatic: "karras", comfyui: "dpmpp_sde_gpu" },
-  { name: "DPM++ 2M SDE", aliases: ["k_dpmpp_2m_sde"], automatic: "exponential", comfyui: "dpmpp_2m_sde_gpu" },
+  {
+    name: "DPM++ SDE",
+    aliases: ["k_dpmpp_sde"],
+    automatic: "karras",
+    comfyui: "dpmpp_sde_gpu",
+    secondCall: "middle",
+    noise: { classType: "SamplerDPMPP_SDE", inputs: { r: 0.5, noise_device: "gpu" } },
+  },
+  {
+    name: "DPM++ 2M SDE",
+    aliases: ["k_dpmpp_2m_sde"],
+    automatic: "exponential",
+    comfyui: "dpmpp_2m_sde_gpu",
+    noise: { classType: "SamplerDPMPP_2M_SDE", inputs: { solver_type: "midpoint", noise_device: "gpu" } },
+  },
   {
     name: "DPM++ 2M SDE Heun",
     aliases: ["k_dpmpp_2m_sde_heun"],
     automatic: "exponential",
     comfyui: "dpmpp_2m_sde_heun_gpu",
+    noise: { classType: "SamplerDPMPP_2M_SDE", inputs: { solver_type: "heun", noise_device: "gpu" } },
   },
-  { name: "DPM++ 2S a", aliases: ["k_dpmpp_2s_a"], automatic: "karras", comfyui: "dpmpp_2s_ancestral" },
-  { name: "DPM++ 3M SDE", aliases: ["k_dpmpp_3m_sde"], automatic: "exponential", comfyui: "dpmpp_3m_sde_gpu" },
-  { name: "Euler a", aliases: ["k_euler_a", "k_euler_ancestral"], comfyui: "euler_ancestral" },
+  {
+    name: "DPM++ 2S a",
+    aliases: ["k_dpmpp_2s_a"],
+    automatic: "karras",
+    comfyui: "dpmpp_2s_ancestral",
+    secondCall: "next",
+    noise: { classType: "SamplerDPMPP_2S_Ancestral" },
+  },
+  {
+    name: "DPM++ 3M SDE",
+    aliases: ["k_dpmpp_3m_sde"],
+    automatic: "exponential",
+    comfyui: "dpmpp_3m_sde_gpu",
+    noise: { classType: "SamplerDPMPP_3M_SDE", inputs: { noise_device: "gpu" } },
+  },
+  {
+    name: "Euler a",
+    aliases: ["k_euler_a", "k_euler_ancestral"],
+    comfyui: "euler_ancestral",
+    noise: { classType: "SamplerEulerAncestral" },
+  },
   { name: "Euler", aliases: ["k_euler"], comfyui: "euler" },
   { name: "LMS", aliases: ["k_lms"], comfyui: "lms" },
-  { name: "Heun", aliases: ["k_heun"], comfyui: "heun" },
-  { name: "DPM2", aliases: ["k_dpm_2"], automatic: "karras", comfyui: "dpm_2" },
-  { name: "DPM2 a", aliases: ["k_dpm_2_a"], automatic: "karras", comfyui: "dpm_2_ancestral" },
-  { name: "DPM fast", aliases: ["k_dpm_fast"], comfyui: "dpm_fast" },
-  { name: "DPM adaptive", aliases: ["k_dpm_ad"], comfyui: "dpm_adaptive" },
+  { name: "Heun", aliases: ["k_heun"], comfyui: "heun", secondCall: "next" },
+  { name: "DPM2", aliases: ["k_dpm_2"], automatic: "karras", comfyui: "dpm_2", secondCall: "middle" },
+  {
+    name: "DPM2 a",
+    aliases: ["k_dpm_2_a"],
+    automatic: "karras",
+    comfyui: "dpm_2_ancestral",
+    secondCall: "next",
+    noise: "none",
+  },
+  { name: "DPM fast", aliases: ["k_dpm_fast"], comfyui: "dpm_fast", noise: "none" },
+  { name: "DPM adaptive", aliases: ["k_dpm_ad"], comfyui: "dpm_adaptive", noise: "none" },
   { name: "Restart", aliases: ["restart"], automatic: "karras" },
-  { name: "DDIM", aliases: ["ddim"], comfyui: "ddim", automaticComfyui: "ddim_uniform" },
+  {
+    name: "DDIM",
+    aliases: ["ddim"],
+    comfyui: "ddim",
+    automaticComfyui: "ddim_uniform",
+    defaultEta: 0,
+    noise: { classType: "SamplerEulerAncestral" },
+  },
   {
     name: "DDIM CFG++",
     aliases: ["ddim_cfgpp"],
     comfyui: "euler_cfg_pp",
     automaticComfyui: "ddim_uniform",
     cfgDivisor: 12.5,
+    defaultEta: 0,
+    noise: "none",
   },
   { name: "PLMS", aliases: ["plms"] },
   { name: "UniPC", aliases: ["unipc"], comfyui: "uni_pc" },
@@ -84,6 +143,11 @@ export interface ResolvedSampler {
   scheduler: string;
   cfgDivisor: number;
   modelSampling?: "lcm";
+  secondCall?: "next" | "middle";
+  /** The node that stands in for the sampler where `eta` or `s_noise` is not the default. */
+  noiseNode?: NoiseNode;
+  /** What changes A1111's `info`: the value, if it is not the default. */
+  eta?: number;
 }
 
 const isNamed = (wanted: string) => {
@@ -98,7 +162,11 @@ const schedulerNames = ({ name, label, aliases }: SdapiScheduler) => [name, labe
  * (`DPM++ 2M Karras`); no name is its first sampler. Unlike A1111 1.10, which takes another sampler for an unknown one, it refuses.
  * @throws EndpointError `unknown_sampler`, or `unsupported_feature` for names that A1111 has and ComfyUI's core has not.
  */
-export function resolveSampler(samplerName: string, schedulerName: string | null): ResolvedSampler {
+export function resolveSampler(
+  samplerName: string,
+  schedulerName: string | null,
+  settings: NoiseSettings = {},
+): ResolvedSampler {
   const { base, suffix } = splitScheduler(samplerName || SDAPI_SAMPLERS[0]!.name);
   const sampler = SDAPI_SAMPLERS.find(({ name, aliases }) => isNamed(base)([name, ...aliases]));
   if (!sampler)
@@ -129,6 +197,37 @@ export function resolveSampler(samplerName: string, schedulerName: string | null
     scheduler: comfyuiScheduler,
     cfgDivisor: sampler.cfgDivisor ?? 1,
     ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
+    ...(sampler.secondCall && { secondCall: sampler.secondCall }),
+    ...noiseOf(sampler, settings),
+  };
+}
+
+export interface NoiseSettings {
+  /** Share of fresh noise of an ancestral step; samplers without any take no notice. */
+  eta?: number | undefined;
+  /** Factor for that noise. */
+  sNoise?: number | undefined;
+}
+
+/** DDIM with an eta is the same arithmetic as Euler a. */
+function noiseOf(
+  sampler: SdapiSampler,
+  { eta, sNoise = 1 }: NoiseSettings,
+): Pick<ResolvedSampler, "noiseNode" | "eta"> {
+  const { noise, defaultEta = 1 } = sampler;
+  const usedEta = eta ?? defaultEta;
+  // A1111's DDIM has no s_noise.
+  const usedNoise = defaultEta === 0 ? 1 : sNoise;
+  if (noise === undefined || (usedEta === defaultEta && usedNoise === 1)) return {};
+  if (noise === "none")
+    throw new EndpointError(
+      "unsupported_feature",
+      `eta, s_noise: the sampler "${sampler.name}" takes only ${defaultEta} and 1 among ComfyUI's core nodes`,
+      { details: { field: usedEta === defaultEta ? "s_noise" : "eta" } },
+    );
+  return {
+    noiseNode: { classType: noise.classType, inputs: { ...noise.inputs, eta: usedEta, s_noise: usedNoise } },
+    ...(usedEta !== defaultEta && { eta: usedEta }),
   };
 }
 

@@ -1,57 +1,179 @@
-/** A1111's txt2img as a graph. */
-import type { Graph } from "../runtime/comfyui/graph.ts";
-import { exactInteger } from "../runtime/json.ts";
+/** A1111's txt2img as a graph, with its hires fix and refiner. */
+import type { Graph, Link } from "../runtime/comfyui/graph.ts";
+import { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
+import { addComposition, addPrompt } from "./conditioning.ts";
+import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
+import type { HiresSize } from "./hires-size.ts";
+import { addModels, type ModelLinks, type Models } from "./models.ts";
+import { type PlannedPart, type PlannedRange, planComposition, planPrompt } from "./prompt-plan.ts";
+import { type RefinerSwitch, refinerStep } from "./refiner.ts";
+import type { ResolvedSampler } from "./sampler-names.ts";
+import { addSampling, type Guidance } from "./sampling.ts";
+import { countedCalls, firstPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
 
 export interface Txt2Img {
-  positivePrompt: string;
-  negativePrompt: string;
+  /** In A1111's syntax, without tags and comments. */
+  prompts: Prompts;
   /** One per picture, 0 to 2^64-1. */
   seeds: readonly bigint[];
   steps: number;
-  cfg: number;
-  /** Pixels, multiples of 8. */
+  /** A1111's scale, before what the sampler and the prompt make of it. */
+  cfgScale: number;
+  /** Pixels of the first pass, multiples of 8. */
   width: number;
   height: number;
-  /** ComfyUI's names. */
-  sampler: string;
-  scheduler: string;
-  /** A name of CheckpointLoaderSimple's list. */
-  checkpoint: string;
-  /** Sampling of LCM models, where ComfyUI asks for a node of its own. */
-  modelSampling?: "lcm";
+  sampler: ResolvedSampler;
+  models: Models;
+  /** Names of the embeddings on this worker. */
+  embeddings: readonly string[];
+  /** A1111's option `use_old_scheduling`. */
+  isOldTiming?: boolean;
+  hires?: Hires;
+  refiner?: Refiner;
+}
+
+export interface Prompts {
+  positive: string;
+  negative: string;
+}
+
+export interface Hires {
+  prompts: Prompts;
+  size: HiresSize;
+  upscaler: HiresUpscaler;
+  steps: number;
+  /** A1111's denoising strength, 0 to 1. */
+  strength: number;
+  sampler: ResolvedSampler;
+  models: Models;
+}
+
+export interface Refiner {
+  models: Models;
+  switch: RefinerSwitch;
+  /** Which of the passes of hires fix it takes part in; without hires fix there is only one. */
+  passes: "first" | "second" | "both";
 }
 
 /**
  * One sampler per picture over shared conditioning: A1111 gives every picture of a batch a generator of its own, while ComfyUI
  * draws one stream of noise for a whole batch, so that only a batch of one gives picture k what seed + k would give alone.
+ * @throws EndpointError `invalid_request`, `unknown_model`, `unsupported_feature` for what a prompt asks.
  */
 export function buildTxt2Img(request: Txt2Img): Graph {
   const builder = new GraphBuilder();
-  const checkpoint = builder.add("CheckpointLoaderSimple", { ckpt_name: request.checkpoint });
-  const clip = checkpoint(1);
-  const positive = builder.add("CLIPTextEncode", { text: request.positivePrompt, clip });
-  const negative = builder.add("CLIPTextEncode", { text: request.negativePrompt, clip });
-  const latent = builder.add("EmptyLatentImage", { width: request.width, height: request.height, batch_size: 1 });
-  const model = request.modelSampling
-    ? builder.add("ModelSamplingDiscrete", { model: checkpoint(0), sampling: request.modelSampling, zsnr: false })
-    : checkpoint;
-
+  const first = addPass(builder, request, firstPassOf(request));
+  const second = request.hires && addPass(builder, request, secondPassOf(request, request.hires));
+  const size = { width: request.width, height: request.height };
+  const empty = builder.add("EmptyLatentImage", { ...size, batch_size: 1 })(0);
   for (const [index, seed] of request.seeds.entries()) {
-    const samples = builder.add("KSampler", {
-      model: model(0),
-      positive: positive(0),
-      negative: negative(0),
-      latent_image: latent(0),
-      seed: exactInteger(seed),
-      steps: request.steps,
-      cfg: request.cfg,
-      sampler_name: request.sampler,
-      scheduler: request.scheduler,
-      denoise: 1,
-    });
-    const images = builder.add("VAEDecode", { samples: samples(0), vae: checkpoint(2) });
+    let samples = addSampling(builder, { ...first.sampling, seed, latent: empty });
+    if (request.hires && second) {
+      const { size, upscaler } = request.hires;
+      const vaes = { decoder: first.decoder, encoder: second.encoder };
+      samples = addHiresUpscale(builder, { latent: samples, size, upscaler, ...vaes });
+      if (request.hires.strength > 0) samples = addSampling(builder, { ...second.sampling, seed, latent: samples });
+    }
+    const images = builder.add("VAEDecode", { samples, vae: (second ?? first).decoder });
     builder.add("SaveImage", { images: images(0), filename_prefix: `txt2img_${String(index).padStart(3, "0")}` });
   }
   return builder.graph;
+}
+
+interface PassRequest {
+  prompts: Prompts;
+  fields: Prompts;
+  pass: SamplingPass;
+  models: Models;
+  callsBefore?: number;
+  refiner?: { models: Models; fromStep: number | undefined };
+}
+
+interface AddedPass {
+  /** VAEs of the model that the pass begins and ends with. */
+  encoder: Link;
+  decoder: Link;
+  sampling: { pass: SamplingPass; base: Guidance; refiner?: Guidance & { fromStep: number } };
+}
+
+function firstPassOf({ prompts, sampler, steps, models, refiner, hires }: Txt2Img): PassRequest {
+  const pass = firstPass(sampler, steps);
+  const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
+  return {
+    prompts,
+    fields: { positive: "prompt", negative: "negative_prompt" },
+    pass,
+    models,
+    ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
+  };
+}
+
+function secondPassOf({ refiner, sampler, steps }: Txt2Img, hires: Hires): PassRequest {
+  const pass = secondPass(hires.sampler, hires.steps, hires.strength);
+  const isRefined = refiner && refiner.passes !== "first";
+  return {
+    prompts: hires.prompts,
+    fields: { positive: "hr_prompt", negative: "hr_negative_prompt" },
+    pass,
+    models: hires.models,
+    callsBefore: countedCalls(sampler, steps),
+    ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
+  };
+}
+
+function addPass(
+  builder: GraphBuilder,
+  { cfgScale, embeddings, isOldTiming = false }: Txt2Img,
+  request: PassRequest,
+): AddedPass {
+  const { prompts, fields, pass, refiner, callsBefore } = request;
+  const { sampler } = pass;
+  const planning = {
+    pass: {
+      // In the old way a second pass has the times of the first.
+      steps: (isOldTiming && callsBefore) || countedCalls(sampler, pass.steps),
+      isOldTiming,
+      ...(callsBefore !== undefined && { callsBefore }),
+    },
+    callTimes: timesOfCalls(pass),
+    embeddings,
+  };
+  const positive = planComposition(prompts.positive, { ...planning, field: fields.positive });
+  const negative = planPrompt(prompts.negative, { ...planning, field: fields.negative });
+  const scale = cfgScale / sampler.cfgDivisor;
+  const guide = (models: Models) => {
+    const links = addModels(builder, models);
+    return { vae: links.vae, guidance: addGuidance(builder, links, positive, negative, scale, fields) };
+  };
+  const base = guide(request.models);
+  const sampling = { pass, base: base.guidance };
+  if (refiner?.fromStep === undefined) return { encoder: base.vae, decoder: base.vae, sampling };
+  const { vae, guidance } = guide(refiner.models);
+  return {
+    encoder: base.vae,
+    decoder: vae,
+    sampling: { ...sampling, refiner: { ...guidance, fromStep: refiner.fromStep } },
+  };
+}
+
+const MAX_CFG = 100;
+
+function addGuidance(
+  builder: GraphBuilder,
+  { model, clip }: ModelLinks,
+  positive: readonly PlannedPart[],
+  negative: readonly PlannedRange[],
+  scale: number,
+  fields: Prompts,
+): Guidance {
+  const { conditioning, cfgFactor } = addComposition(builder, positive, clip);
+  const cfg = Number((scale * cfgFactor).toFixed(6));
+  if (cfg > MAX_CFG)
+    throw new EndpointError(
+      "invalid_request",
+      `${fields.positive}: cfg_scale times the weights of the prompt's parts is ${cfg}, more than ${MAX_CFG} (text that ends in a colon and a number has that number as its weight)`,
+      { details: { field: fields.positive } },
+    );
+  return { model, positive: conditioning, negative: addPrompt(builder, negative, clip), cfg };
 }

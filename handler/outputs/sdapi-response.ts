@@ -3,6 +3,7 @@ import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
 import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import type { Completed } from "../request/request.ts";
+import type { ExtraParameters } from "../request/sdapi-extra-parameters.ts";
 import type { Txt2ImgFields } from "../request/sdapi-fields.ts";
 import { describeOutput } from "./native-response.ts";
 
@@ -12,6 +13,19 @@ export interface SdapiGeneration {
   seeds: readonly bigint[];
   sampler: ResolvedSampler;
   checkpoint: string;
+  /** As A1111 shows them: with tags, without comments. */
+  prompt: string;
+  negativePrompt: string;
+  /** A file of its own; null: the checkpoint's. */
+  vae: string | null;
+  clipSkip: number;
+  /** Of the first pass, as asked for. */
+  width: number;
+  height: number;
+  /** Null without hires fix. */
+  denoisingStrength: number | null;
+  /** By A1111's names, in its order. */
+  extraParameters: ExtraParameters;
 }
 
 /**
@@ -32,21 +46,21 @@ export function encodeSdapi(generation: SdapiGeneration, { outputs }: Completed)
 }
 
 function describeGeneration(generation: SdapiGeneration) {
-  const { fields, seeds, sampler, checkpoint } = generation;
+  const { fields, seeds, sampler, checkpoint, prompt, negativePrompt } = generation;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
   return {
-    prompt: fields.prompt,
-    all_prompts: each(fields.prompt),
-    negative_prompt: fields.negative_prompt,
-    all_negative_prompts: each(fields.negative_prompt),
+    prompt,
+    all_prompts: each(prompt),
+    negative_prompt: negativePrompt,
+    all_negative_prompts: each(negativePrompt),
     seed: exactInteger(seed),
     all_seeds: seeds.map(exactInteger),
     subseed: -1,
     all_subseeds: each(-1),
     subseed_strength: 0,
-    width: fields.width,
-    height: fields.height,
+    width: generation.width,
+    height: generation.height,
     sampler_name: sampler.samplerName,
     cfg_scale: fields.cfg_scale,
     steps: fields.steps,
@@ -55,37 +69,43 @@ function describeGeneration(generation: SdapiGeneration) {
     face_restoration_model: null,
     sd_model_name: stem(checkpoint),
     sd_model_hash: null,
-    sd_vae_name: null,
+    sd_vae_name: generation.vae,
     sd_vae_hash: null,
     seed_resize_from_w: -1,
     seed_resize_from_h: -1,
-    denoising_strength: null,
-    extra_generation_params: {},
+    denoising_strength: generation.denoisingStrength,
+    extra_generation_params: generation.extraParameters,
     index_of_first_image: 0,
     infotexts: seeds.map((own) => infotext(generation, own)),
     styles: [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
-    clip_skip: 1,
+    clip_skip: generation.clipSkip,
     is_using_inpainting_conditioning: false,
     version: "comfy-endpoint",
   };
 }
 
 /** Grammar: A1111 v1.10.1, modules/processing.py create_infotext. */
-function infotext({ fields, sampler, checkpoint }: SdapiGeneration, seed: bigint): string {
+function infotext(generation: SdapiGeneration, seed: bigint): string {
+  const { fields, sampler, checkpoint, prompt, negativePrompt, extraParameters } = generation;
   const parameters = {
     Steps: fields.steps,
     Sampler: sampler.samplerName,
     "Schedule type": sampler.schedulerLabel,
     "CFG scale": Number.isInteger(fields.cfg_scale) ? `${fields.cfg_scale}.0` : fields.cfg_scale,
     Seed: seed,
-    Size: `${fields.width}x${fields.height}`,
+    Size: `${generation.width}x${generation.height}`,
     Model: stem(checkpoint),
+    VAE: generation.vae,
+    "Denoising strength": generation.denoisingStrength,
+    "Clip skip": generation.clipSkip > 1 ? generation.clipSkip : null,
     RNG: "CPU",
+    ...extraParameters,
   };
-  const line = Object.entries(parameters).map(([key, value]) => `${key}: ${quote(String(value))}`);
-  const negative = fields.negative_prompt === "" ? "" : `\nNegative prompt: ${fields.negative_prompt}`;
-  return `${fields.prompt}${negative}\n${line.join(", ")}`.trim();
+  const known = Object.entries(parameters).filter(([, value]) => value !== null);
+  const line = known.map(([key, value]) => `${key}: ${quote(String(value))}`);
+  const negative = negativePrompt === "" ? "" : `\nNegative prompt: ${negativePrompt}`;
+  return `${prompt}${negative}\n${line.join(", ")}`.trim();
 }
 
 /** A value that would be taken for several is written as JSON (A1111's infotext_utils.quote). */

@@ -53,12 +53,14 @@ const asText = (value: unknown): unknown => {
 
 const NOT_AN_INTEGER = "value is not a valid integer";
 const NOT_A_FLOAT = "value is not a valid float";
-const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER) =>
+export const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER) =>
   z.preprocess(asInteger, z.number(NOT_AN_INTEGER).int(NOT_AN_INTEGER).min(min).max(max));
-const float = (min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY) =>
+export const float = (min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY) =>
   z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min).max(max));
-const boolean = z.preprocess(asBoolean, z.boolean("value could not be parsed to a boolean"));
-const text = z.preprocess(asText, z.string("str type expected"));
+/** Longer ones take time that grows with the square of their brackets. */
+const prompt = z.preprocess(asText, z.string("str type expected").max(30_000));
+export const boolean = z.preprocess(asBoolean, z.boolean("value could not be parsed to a boolean"));
+export const text = z.preprocess(asText, z.string("str type expected"));
 
 /** ComfyUI's seeds have 64 bits; a negative one asks for a random one. */
 const seed = z.preprocess(asBigInteger, z.bigint(NOT_AN_INTEGER).max(2n ** 64n - 1n));
@@ -82,9 +84,9 @@ const ignored = (fallback: unknown): Field => ({ schema: z.unknown(), fallback }
 
 /** In the order of A1111's own model. */
 export const TXT2IMG_FIELDS = {
-  prompt: { schema: text, fallback: "" },
-  negative_prompt: { schema: text, fallback: "" },
-  styles: unsupported(null, "[]", '[""]'),
+  prompt: { schema: prompt, fallback: "" },
+  negative_prompt: { schema: prompt, fallback: "" },
+  styles: unsupported(null, "[]", '[""]', '["None"]'),
   seed: { schema: seed, fallback: -1 },
   subseed: ignored(-1),
   subseed_strength: unsupported(0, "0"),
@@ -102,40 +104,40 @@ export const TXT2IMG_FIELDS = {
   tiling: unsupportedSwitch(null),
   do_not_save_samples: ignored(false),
   do_not_save_grid: ignored(false),
-  eta: unsupported(null, 1),
-  denoising_strength: ignored(null),
+  eta: { schema: float(0, 100), fallback: null },
+  denoising_strength: { schema: float(), fallback: null },
   s_min_uncond: unsupported(null, 0),
   s_churn: unsupported(null, 0),
   s_tmax: unsupported(null, 0),
   s_tmin: unsupported(null, 0),
-  s_noise: unsupported(null, 1),
+  s_noise: { schema: float(0, 100), fallback: null },
   override_settings: { schema: z.record(z.string(), z.unknown()), fallback: null },
   override_settings_restore_afterwards: ignored(true),
-  refiner_checkpoint: unsupported(null, ""),
-  refiner_switch_at: ignored(null),
-  disable_extra_networks: ignored(false),
+  refiner_checkpoint: { schema: text, fallback: null },
+  refiner_switch_at: { schema: float(), fallback: null },
+  disable_extra_networks: { schema: boolean, fallback: false },
   firstpass_image: unsupported(null, ""),
   comments: ignored(null),
-  enable_hr: unsupportedSwitch(false),
-  firstphase_width: unsupported(0),
-  firstphase_height: unsupported(0),
-  hr_scale: ignored(2),
-  hr_upscaler: ignored(null),
-  hr_second_pass_steps: ignored(0),
-  hr_resize_x: ignored(0),
-  hr_resize_y: ignored(0),
-  hr_checkpoint_name: ignored(null),
-  hr_sampler_name: ignored(null),
-  hr_scheduler: ignored(null),
-  hr_prompt: ignored(""),
-  hr_negative_prompt: ignored(""),
+  enable_hr: { schema: boolean, fallback: false },
+  firstphase_width: { schema: integer(0, 16_384), fallback: 0 },
+  firstphase_height: { schema: integer(0, 16_384), fallback: 0 },
+  hr_scale: { schema: float(0, 1000), fallback: 2 },
+  hr_upscaler: { schema: text, fallback: null },
+  hr_second_pass_steps: { schema: integer(0, 10_000), fallback: 0 },
+  hr_resize_x: { schema: integer(0, 16_384), fallback: 0 },
+  hr_resize_y: { schema: integer(0, 16_384), fallback: 0 },
+  hr_checkpoint_name: { schema: text, fallback: null },
+  hr_sampler_name: { schema: text, fallback: null },
+  hr_scheduler: { schema: text, fallback: null },
+  hr_prompt: { schema: prompt, fallback: "" },
+  hr_negative_prompt: { schema: prompt, fallback: "" },
   force_task_id: ignored(null),
   sampler_index: { schema: text, fallback: "Euler" },
-  script_name: unsupported(null, ""),
+  script_name: unsupported(null, "", "None"),
   script_args: ignored([]),
   send_images: { schema: boolean, fallback: true },
   save_images: ignored(false),
-  alwayson_scripts: unsupported({}, "{}"),
+  alwayson_scripts: { schema: z.record(z.string(), z.unknown()), fallback: {} },
   infotext: unsupported(null, ""),
 } as const satisfies Record<string, Field>;
 
@@ -180,5 +182,64 @@ export interface Txt2ImgFields {
   height: number;
   send_images: boolean;
   override_settings: Record<string, unknown> | null;
+  alwayson_scripts: Record<string, unknown>;
+  eta: number | null;
+  s_noise: number | null;
+  denoising_strength: number | null;
+  disable_extra_networks: boolean;
+  refiner_checkpoint: string | null;
+  refiner_switch_at: number | null;
+  enable_hr: boolean;
+  firstphase_width: number;
+  firstphase_height: number;
+  hr_scale: number;
+  hr_upscaler: string | null;
+  hr_second_pass_steps: number;
+  hr_resize_x: number;
+  hr_resize_y: number;
+  hr_checkpoint_name: string | null;
+  hr_sampler_name: string | null;
+  hr_scheduler: string | null;
+  hr_prompt: string;
+  hr_negative_prompt: string;
   [other: string]: unknown;
+}
+
+/** Fields that A1111 has not and some of its clients send. */
+export const extensionSchema = z.object({
+  clip_skip: z.preprocess((value) => value ?? undefined, integer(0, 24).optional()),
+  loras: z.preprocess(
+    (value) => value ?? undefined,
+    z.array(z.object({ name: text, strength_model: float().default(1), strength_clip: float().optional() })).optional(),
+  ),
+});
+
+export type ExtensionFields = z.output<typeof extensionSchema>;
+
+/** In the documentation's example of A1111 every text is `string`, and every number that is not set is 0. */
+const PLACEHOLDER = "string";
+const ZERO_IF_EXAMPLE = ["eta", "s_noise", "refiner_switch_at", "denoising_strength"];
+const PLACEHOLDER_FIELDS = [
+  "sampler_name",
+  "scheduler",
+  "refiner_checkpoint",
+  "firstpass_image",
+  "hr_upscaler",
+  "hr_checkpoint_name",
+  "hr_sampler_name",
+  "hr_scheduler",
+  "script_name",
+  "infotext",
+  "styles",
+];
+
+/** A request without the values that somebody left as they were in the documentation's example. */
+export function withoutPlaceholders(payload: Record<string, unknown>): Record<string, unknown> {
+  const isPlaceholder = (name: string) =>
+    PLACEHOLDER_FIELDS.includes(name) &&
+    [payload[name], (payload[name] as unknown[] | null)?.[0]].includes(PLACEHOLDER);
+  const unset = PLACEHOLDER_FIELDS.filter(isPlaceholder);
+  if (unset.length === 0) return payload;
+  unset.push(...ZERO_IF_EXAMPLE.filter((name) => payload[name] === 0));
+  return Object.fromEntries(Object.entries(payload).filter(([name]) => !unset.includes(name)));
 }

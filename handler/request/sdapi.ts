@@ -2,26 +2,53 @@
 import { randomInt } from "node:crypto";
 import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../runtime/errors.ts";
-import { resolveSampler } from "../../workflows/sampler-names.ts";
-import { buildTxt2Img } from "../../workflows/txt2img.ts";
+import { stripComments, takeNetworkTags } from "../../workflows/extra-networks.ts";
+import { checkHiresSize, findHiresUpscaler } from "../../workflows/hires-fix.ts";
+import { hiresSize } from "../../workflows/hires-size.ts";
+import type { Models } from "../../workflows/models.ts";
+import { type ResolvedSampler, resolveSampler } from "../../workflows/sampler-names.ts";
+import { buildTxt2Img, type Hires, type Prompts, type Refiner } from "../../workflows/txt2img.ts";
 import { encodeSdapi } from "../outputs/sdapi-response.ts";
 import { fieldErrors } from "./field-errors.ts";
 import type { BuiltGraph, Request } from "./request.ts";
-import { type Txt2ImgFields, txt2imgSchema, unsupportedField } from "./sdapi-fields.ts";
+import { type ExtraParameters, hiresParameters, noiseParameters, refinerParameters } from "./sdapi-extra-parameters.ts";
+import {
+  type ExtensionFields,
+  extensionSchema,
+  type Txt2ImgFields,
+  txt2imgSchema,
+  unsupportedField,
+  withoutPlaceholders,
+} from "./sdapi-fields.ts";
+import { findCheckpoint, findLora, findOtherCheckpoint, findVae, type Networks, takeNetworks } from "./sdapi-models.ts";
+import { type Options, parseOptions } from "./sdapi-options.ts";
+import { refuseScripts } from "./sdapi-scripts.ts";
 
 /** A1111 draws random seeds from 0 to this. */
 const MAX_RANDOM_SEED = 4_294_967_293;
 const MAX_PICTURES = 100;
-const CHECKPOINT = "sd_model_checkpoint";
+/** What A1111's web page sends; its API fails where the request has none. */
+const DEFAULT_HIRES_STRENGTH = 0.7;
+
+interface Txt2ImgRequest {
+  fields: Txt2ImgFields;
+  extensions: ExtensionFields;
+  options: Options;
+}
 
 /** @throws EndpointError `invalid_request`, `unsupported_feature`, `unknown_sampler`. */
-export function parseTxt2Img(payload: unknown): Request {
-  if (typeof payload !== "object" || payload === null || Array.isArray(payload))
+export function parseTxt2Img(given: unknown): Request {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new EndpointError("invalid_request", "value is not a valid dict");
+  const payload = withoutPlaceholders(given as Record<string, unknown>);
   const parsed = txt2imgSchema.safeParse(payload);
   if (!parsed.success) throw fieldErrors(parsed.error);
+  const extensions = extensionSchema.safeParse(payload);
+  if (!extensions.success) throw fieldErrors(extensions.error);
   const fields = parsed.data;
-  refuseUnsupported(payload as Record<string, unknown>, fields);
+  refuseUnsupported(payload);
+  refuseScripts(fields.alwayson_scripts);
+  const options = parseOptions(fields.override_settings);
   const pictures = fields.batch_size * fields.n_iter;
   if (pictures > MAX_PICTURES)
     throw new EndpointError(
@@ -32,60 +59,193 @@ export function parseTxt2Img(payload: unknown): Request {
     kind: "sdapi/txt2img",
     delivery: { isInline: fields.send_images },
     extraData: {},
-    build: (catalogue) => build(fields, pictures, catalogue),
+    build: (catalogue) => build({ fields, extensions: extensions.data, options }, pictures, catalogue),
   };
 }
 
-function build(fields: Txt2ImgFields, pictures: number, catalogue: Catalogue): BuiltGraph {
-  const sampler = resolveSampler(fields.sampler_name || fields.sampler_index, fields.scheduler);
-  const checkpoint = findCheckpoint(fields.override_settings?.[CHECKPOINT], catalogue);
+function build(request: Txt2ImgRequest, pictures: number, catalogue: Catalogue): BuiltGraph {
+  const { fields, extensions, options } = request;
+  const sampler = resolveSampler(
+    fields.sampler_name || fields.sampler_index,
+    fields.scheduler,
+    noiseSettings(request, fields.sampler_name || fields.sampler_index),
+  );
+  const written = writtenPrompts(request);
+  const { prompts, networks } = readPrompts(request, written, "prompt", catalogue);
+  const clipSkip = options.CLIP_stop_at_last_layers ?? extensions.clip_skip ?? 1;
+  const vae = findVae(options.sd_vae, catalogue);
+  const checkpoint = findCheckpoint(options.sd_model_checkpoint, catalogue);
+  const models = { checkpoint, ...(vae !== undefined && { vae }), ...networks, clipSkip };
+  const hires = fields.enable_hr ? readHires(request, sampler, models, catalogue) : undefined;
+  const refiner = readRefiner(request, models, catalogue);
+  const [width, height] = hires?.size.first ?? [fields.width, fields.height];
+  if (hires) checkFirstSize(width, height);
+
   const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
   const seeds = Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, first + BigInt(index)));
   const graph = buildTxt2Img({
-    positivePrompt: fields.prompt,
-    negativePrompt: fields.negative_prompt,
+    prompts,
     seeds,
     steps: fields.steps,
-    cfg: fields.cfg_scale / sampler.cfgDivisor,
-    width: Math.floor(fields.width / 8) * 8,
-    height: Math.floor(fields.height / 8) * 8,
-    sampler: sampler.sampler,
-    scheduler: sampler.scheduler,
-    checkpoint,
-    ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
+    cfgScale: fields.cfg_scale,
+    width: floorToCells(width),
+    height: floorToCells(height),
+    sampler,
+    models,
+    embeddings: catalogue.embeddings,
+    isOldTiming: options.use_old_scheduling ?? false,
+    ...(hires && { hires }),
+    ...(refiner && { refiner }),
   });
-  return { graph, encode: (done) => encodeSdapi({ fields, seeds, sampler, checkpoint }, done) };
+  const extraParameters: ExtraParameters = {
+    ...(hires && hiresParameters({ fields, hires, sampler, checkpoint })),
+    ...noiseParameters(sampler),
+    ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
+  };
+  return {
+    graph,
+    encode: (done) =>
+      encodeSdapi(
+        {
+          fields,
+          prompt: written.positive,
+          negativePrompt: written.negative,
+          seeds,
+          sampler,
+          checkpoint,
+          vae: vae ?? null,
+          clipSkip,
+          width,
+          height,
+          denoisingStrength: hires ? hires.strength : null,
+          extraParameters,
+        },
+        done,
+      ),
+  };
 }
 
-/** A title (`name.safetensors [hash]`), a model name, or a file name, with or without its extension and folder; none: the first. */
-function findCheckpoint(wanted: unknown, { checkpoints }: Catalogue): string {
-  const [first] = checkpoints;
-  if (first === undefined) throw new EndpointError("unknown_model", "this worker has no checkpoint");
-  if (wanted === undefined || wanted === null || wanted === "") return first;
-  const title = typeof wanted === "string" ? wanted : JSON.stringify(wanted);
-  const name = title.replace(/ \[[0-9a-f]+\]$/i, "");
-  const found = checkpoints.find((file) => namesOf(file).includes(name));
-  if (found !== undefined) return found;
-  throw new EndpointError("unknown_model", `model '${title}' not found; there are: ${checkpoints.join(", ")}`, {
-    details: { field: `override_settings.${CHECKPOINT}`, available: checkpoints },
-  });
+/** As A1111's `info` shows them: with their tags, without comments. */
+function writtenPrompts({ fields, options }: Txt2ImgRequest, isHires = false): Prompts {
+  const strip = (prompt: string) => (options.enable_prompt_comments === false ? prompt : stripComments(prompt));
+  return {
+    positive: strip((isHires && fields.hr_prompt) || fields.prompt),
+    negative: strip((isHires && fields.hr_negative_prompt) || fields.negative_prompt),
+  };
 }
 
-function namesOf(file: string): string[] {
-  const base = file.split("/").at(-1)!;
-  const stems = [file, base].map((name) => name.replace(/\.[^./]+$/, ""));
-  return [file, base, ...stems, stems[0]!.replaceAll("/", "_")];
-}
-
-function refuseUnsupported(payload: Record<string, unknown>, fields: Txt2ImgFields): void {
-  const option = Object.keys(fields.override_settings ?? {}).find((key) => key !== CHECKPOINT);
-  const field = unsupportedField(payload) ?? (option === undefined ? undefined : `override_settings.${option}`);
-  if (field !== undefined) {
-    throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
-      details: { field },
-    });
+/** Tags count in the positive prompt only; in the negative one they are text, as in A1111. */
+function readPrompts(
+  { fields, extensions }: Txt2ImgRequest,
+  written: Prompts,
+  field: string,
+  catalogue: Catalogue,
+): { prompts: Prompts; networks: Networks } {
+  if (fields.disable_extra_networks) {
+    const { text } = takeNetworkTags(written.positive);
+    return { prompts: { ...written, positive: text }, networks: { loras: [], hypernetworks: [] } };
   }
-  const tag = `${fields.prompt} ${fields.negative_prompt}`.match(/<(lora|lyco|hypernet):[^>]*>/i)?.[0];
-  if (tag)
-    throw new EndpointError("unsupported_feature", `prompt: ${tag} is not available`, { details: { field: "prompt" } });
+  const { text, networks } = takeNetworks(field, written.positive, catalogue);
+  const listed = (extensions.loras ?? []).map(({ name, strength_model, strength_clip }) => ({
+    file: findLora("loras", name, catalogue),
+    unet: strength_model,
+    textEncoder: strength_clip ?? strength_model,
+  }));
+  return {
+    prompts: { ...written, positive: text },
+    networks: { ...networks, loras: [...listed, ...networks.loras] },
+  };
+}
+
+/** DDIM has an option of its own for what the others call eta. */
+function noiseSettings({ fields, options }: Txt2ImgRequest, samplerName: string) {
+  const option = /^ddim/i.test(samplerName) ? options.eta_ddim : options.eta_ancestral;
+  return { eta: fields.eta ?? option, sNoise: fields.s_noise ?? undefined };
+}
+
+function readHires(request: Txt2ImgRequest, first: ResolvedSampler, models: Models, catalogue: Catalogue): Hires {
+  const { fields, options } = request;
+  const strength = fields.denoising_strength ?? DEFAULT_HIRES_STRENGTH;
+  if (strength < 0 || strength > 1)
+    throw new EndpointError("invalid_request", "denoising_strength: must be from 0 to 1", {
+      details: { issues: [{ field: "denoising_strength", message: "must be from 0 to 1" }] },
+    });
+  const size = hiresSize({
+    width: fields.width,
+    height: fields.height,
+    scale: fields.hr_scale,
+    resizeX: fields.hr_resize_x,
+    resizeY: fields.hr_resize_y,
+    firstWidth: fields.firstphase_width,
+    firstHeight: fields.firstphase_height,
+    isSizeFinal: options.use_old_hires_fix_width_height ?? false,
+  });
+  checkHiresSize(size);
+  const { prompts, networks } = readPrompts(
+    request,
+    writtenPrompts(request, true),
+    fields.hr_prompt ? "hr_prompt" : "prompt",
+    catalogue,
+  );
+  const name = orSame(fields.hr_checkpoint_name);
+  const checkpoint =
+    name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue);
+  return {
+    prompts,
+    size,
+    upscaler: findHiresUpscaler(fields.hr_upscaler, catalogue.choices("UpscaleModelLoader", "model_name")),
+    steps: fields.hr_second_pass_steps || fields.steps,
+    strength,
+    sampler: hiresSampler(request, first),
+    models: { ...models, ...networks, checkpoint },
+  };
+}
+
+/** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
+function hiresSampler(request: Txt2ImgRequest, first: ResolvedSampler): ResolvedSampler {
+  const { fields } = request;
+  const name = orSame(fields.hr_sampler_name);
+  const scheduler = orSame(fields.hr_scheduler);
+  if (name === undefined && scheduler === undefined) return first;
+  const firstName = fields.sampler_name || fields.sampler_index;
+  const used = name ?? firstName;
+  return resolveSampler(used, scheduler ?? fields.scheduler, noiseSettings(request, used));
+}
+
+function readRefiner({ fields, options }: Txt2ImgRequest, models: Models, catalogue: Catalogue): Refiner | undefined {
+  const name = fields.refiner_checkpoint;
+  if (name === null || name === "" || name === "None") return undefined;
+  const checkpoint = findOtherCheckpoint("refiner_checkpoint", name, catalogue);
+  if (checkpoint === models.checkpoint) return undefined;
+  const passes = options.hires_fix_refiner_pass ?? "second pass";
+  return {
+    models: { ...models, checkpoint },
+    switch: { at: fields.refiner_switch_at, bySteps: options.refiner_switch_by_sample_steps ?? false },
+    passes: passes === "both passes" ? "both" : passes === "first pass" ? "first" : "second",
+  };
+}
+
+/** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */
+const orSame = (name: string | null) =>
+  name === null || name === "" || /^use same /i.test(name) || name === "None" ? undefined : name;
+
+const CELL = 8;
+const floorToCells = (side: number) => Math.floor(side / CELL) * CELL;
+const MIN_SIDE = 16;
+
+/** The first pass of the old way may be given in one side only, for which A1111 fails. */
+function checkFirstSize(width: number, height: number): void {
+  if (width >= MIN_SIDE && height >= MIN_SIDE) return;
+  const field = "firstphase_width";
+  throw new EndpointError("invalid_request", `${field}: a first pass of ${width}x${height} is too small`, {
+    details: { issues: [{ field, message: `a first pass of ${width}x${height} is too small` }] },
+  });
+}
+
+function refuseUnsupported(payload: Record<string, unknown>): void {
+  const field = unsupportedField(payload);
+  if (field === undefined) return;
+  throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
+    details: { field },
+  });
 }

@@ -11,6 +11,7 @@ const UPLOADS = ["image_upload", "video_upload", "audio_upload", "file_upload"];
 
 export class Catalogue {
   #classes = new Map<string, ClassInfo>();
+  #embeddings: string[] = [];
   readonly #client: ComfyClient;
 
   private constructor(client: ComfyClient) {
@@ -25,7 +26,9 @@ export class Catalogue {
 
   /** Reads everything again; its lists change when files come and go. */
   async reload(): Promise<void> {
-    this.#classes = new Map(Object.entries((await this.#client.objectInfo()) as Record<string, ClassInfo>));
+    const [classes, embeddings] = await Promise.all([this.#client.objectInfo(), this.#client.embeddings()]);
+    this.#classes = new Map(Object.entries(classes as Record<string, ClassInfo>));
+    this.#embeddings = embeddings;
   }
 
   has(classType: string): boolean {
@@ -64,5 +67,10 @@ export class Catalogue {
 
   get checkpoints(): string[] {
     return this.choices("CheckpointLoaderSimple", "ckpt_name");
+  }
+
+  /** Names of the textual inversions, without extensions. */
+  get embeddings(): readonly string[] {
+    return this.#embeddings;
   }
 }

@@ -112,6 +112,7 @@ export function createClient(baseUrl: string) {
         () => false,
       ),
     systemStats: (timeoutMs?: number) => json<SystemStats>("/system_stats", undefined, timeoutMs),
+    embeddings: () => json<string[]>("/embeddings"),
     objectInfo: () => json<Record<string, unknown>>("/object_info", undefined, 120_000),
 
     /** The bytes of an output; undefined when ComfyUI does not find it. */

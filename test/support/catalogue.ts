@@ -13,5 +13,9 @@ export function loadCatalogue(checkpoints?: readonly string[]): Promise<Catalogu
     checkpoints === undefined
       ? objectInfo
       : { ...objectInfo, CheckpointLoaderSimple: { input: { required: { ckpt_name: [checkpoints] } } } };
-  return Catalogue.load({ ...createClient("http://unused.invalid"), objectInfo: async () => info });
+  return Catalogue.load({
+    ...createClient("http://unused.invalid"),
+    objectInfo: async () => info,
+    embeddings: async () => ["tiny-embedding"],
+  });
 }

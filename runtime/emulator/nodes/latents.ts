@@ -117,6 +117,18 @@ const resized = (latent: Latent, width: number, height: number, method: string, 
   samples: imageOf(resize(latent.samples, width, height, method, cropMode)),
 });
 
+/** Pixels are cut to cells; a place too far right or down moves back until 64 pixels fit. */
+function cropLatent(inputs: Inputs): Latent {
+  const latent = inputs.value<Latent>("samples");
+  const cells = (name: string) => Math.floor(inputs.number(name) / CELL) * CELL;
+  const place = (name: string, side: number) => Math.max(0, Math.min(cells(name), side - 64));
+  const x = place("x", latent.samples.width);
+  const y = place("y", latent.samples.height);
+  const width = Math.min(cells("width"), latent.samples.width - x);
+  const height = Math.min(cells("height"), latent.samples.height - y);
+  return { ...latent, samples: imageOf(crop(latent.samples, x, y, width, height)) };
+}
+
 function fromBatch(inputs: Inputs): Latent {
   const latent = inputs.value<Latent>("samples");
   const first = Math.min(latent.samples.batch - 1, inputs.number("batch_index"));
@@ -175,6 +187,7 @@ export const LATENTS: Record<string, NodeImplementation> = {
   VAEDecodeTiled: pure(decode),
   SetLatentNoiseMask: pure((inputs) => [{ ...inputs.value<Latent>("samples"), noiseMask: inputs.mask("mask") }]),
   LatentUpscale: pure((inputs) => [upscale(inputs)]),
+  LatentCrop: pure((inputs) => [cropLatent(inputs)]),
   LatentUpscaleBy: pure((inputs) => [upscaleBy(inputs)]),
   LatentFromBatch: pure((inputs) => [fromBatch(inputs)]),
   RepeatLatentBatch: pure((inputs) => [repeat(inputs)]),

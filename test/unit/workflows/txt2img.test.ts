@@ -1,21 +1,22 @@
 import { describe, expect, test } from "vitest";
 import type { Graph } from "../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../workflows/check-graph.ts";
+import { resolveSampler } from "../../../workflows/sampler-names.ts";
 import { buildTxt2Img, type Txt2Img } from "../../../workflows/txt2img.ts";
 import { loadCatalogue } from "../../support/catalogue.ts";
 
 const request: Txt2Img = {
-  positivePrompt: "a fox",
-  negativePrompt: "blurry",
+  prompts: { positive: "a fox", negative: "blurry" },
   seeds: [42n],
   steps: 20,
-  cfg: 7,
+  cfgScale: 7,
   width: 512,
   height: 768,
-  sampler: "euler",
-  scheduler: "normal",
-  checkpoint: "model.safetensors",
+  sampler: resolveSampler("Euler", null),
+  models: { checkpoint: "model.safetensors", loras: [], hypernetworks: [], clipSkip: 1 },
+  embeddings: [],
 };
+const lcm = resolveSampler("LCM", null);
 
 const nodesOf = (graph: Graph, classType: string) =>
   Object.values(graph).filter(({ class_type }) => class_type === classType);
@@ -74,7 +75,7 @@ describe("several pictures", () => {
 });
 
 test("LCM sampling goes through a node of its own, for every picture", () => {
-  const graph = buildTxt2Img({ ...request, seeds: [1n, 2n], modelSampling: "lcm" });
+  const graph = buildTxt2Img({ ...request, seeds: [1n, 2n], sampler: lcm });
   const [id, node] = Object.entries(graph).find(([, { class_type }]) => class_type === "ModelSamplingDiscrete")!;
   expect(node.inputs).toEqual({ model: ["1", 0], sampling: "lcm", zsnr: false });
   expect(nodesOf(graph, "KSampler").map(({ inputs }) => inputs["model"])).toEqual([
@@ -86,7 +87,7 @@ test("LCM sampling goes through a node of its own, for every picture", () => {
 test.each<[string, Txt2Img]>([
   ["plain", request],
   ["a hundred pictures", { ...request, seeds: Array.from({ length: 100 }, (_, index) => BigInt(index)) }],
-  ["LCM", { ...request, modelSampling: "lcm" }],
+  ["LCM", { ...request, sampler: lcm }],
 ])("the graph passes our own check: %s", async (_name, given) => {
   const catalogue = await loadCatalogue();
   const graph = buildTxt2Img(given);

@@ -1,6 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
+import { TXT2IMG_FIELDS } from "../../../../handler/request/sdapi-fields.ts";
 import type { Graph } from "../../../../runtime/comfyui/graph.ts";
+import { EndpointError } from "../../../../runtime/errors.ts";
+import clientBodies from "../../../fixtures/sdapi/client-bodies.json" with { type: "json" };
 import { loadCatalogue } from "../../../support/catalogue.ts";
 import { thrownBy } from "../../../support/thrown.ts";
 
@@ -19,7 +23,7 @@ test("A1111's API defaults", () => {
     expect.objectContaining({ steps: 50, cfg: 7, sampler_name: "euler", scheduler: "normal", denoise: 1 }),
   ]);
   expect(inputsOf(graph, "EmptyLatentImage")).toEqual([{ width: 512, height: 512, batch_size: 1 }]);
-  expect(inputsOf(graph, "CLIPTextEncode").map(({ text }) => text)).toEqual(["", ""]);
+  expect(inputsOf(graph, "CLIPTextEncode").map(({ text }) => text)).toEqual([""]);
 });
 
 describe("sizes are cut to multiples of 8", () => {
@@ -112,16 +116,11 @@ describe("what cannot be honoured is refused by name", () => {
     ["seed_resize_from_h", 512],
     ["restore_faces", true],
     ["tiling", 1],
-    ["eta", 0.5],
     ["s_churn", 1],
-    ["s_noise", 1.1],
-    ["refiner_checkpoint", "x"],
     ["firstpass_image", "x"],
-    ["enable_hr", true],
-    ["enable_hr", "on"],
-    ["firstphase_width", 256],
     ["script_name", "X/Y/Z plot"],
-    ["alwayson_scripts", { ControlNet: { args: [] } }],
+    ["alwayson_scripts", { ControlNet: { args: [{ module: "canny" }] } }],
+    ["alwayson_scripts", { ADetailer: { args: [true, false, { ad_model: "face" }] } }],
     ["infotext", "a fox"],
   ])("%s: %j", (field, value) => {
     const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value }));
@@ -130,20 +129,119 @@ describe("what cannot be honoured is refused by name", () => {
   });
 
   test("an option, also one that has a field's name", () => {
-    for (const option of ["sd_vae", "eta"]) {
+    for (const option of ["eta", "steps", "constructor", "eta_noise_seed_delta", "no_such_option"]) {
       const error = thrownBy(() => parseTxt2Img({ eta: null, override_settings: { [option]: 0.3 } }));
       expect(error).toMatchObject({ code: "unsupported_feature", details: { field: `override_settings.${option}` } });
     }
   });
 
-  test.each([
-    ["a fox <lora:add_detail:0.6>", ""],
-    ["a fox", "<LyCO:x:1>"],
-    ["<hypernet:x:1>", ""],
-  ])("the tag in %j, %j", (prompt, negative_prompt) => {
-    const error = thrownBy(() => parseTxt2Img({ prompt, negative_prompt }));
-    expect(error).toMatchObject({ code: "unsupported_feature", details: { field: "prompt" } });
+  test.each<[string, object, string]>([
+    ["eta", { sampler_name: "DPM2 a", eta: 0.5 }, "eta"],
+    ["s_noise", { sampler_name: "DPM fast", s_noise: 1.1 }, "s_noise"],
+    ["a weight below 0", { prompt: "a AND b :-1" }, "prompt"],
+    ["a dynamic rank", { prompt: "<lora:tiny-lora:1:1:32>" }, "prompt"],
+  ])("%s", (_, body, field) => {
+    const error = thrownBy(() => parseTxt2Img(body).build(catalogue));
+    expect(error).toMatchObject({ code: "unsupported_feature", details: { field } });
   });
+
+  test.each<[object, string, string]>([
+    [{ prompt: "<lora:x:abc>" }, "prompt", "no number"],
+    [{ prompt: "<lora:tiny-lora:inf>" }, "prompt", "strength"],
+    [{ prompt: "(a:1.2.3)" }, "prompt", "1.2.3"],
+    [{ negative_prompt: `(a:${"9".repeat(400)})` }, "negative_prompt", "too large"],
+    [{ prompt: "time 10:30" }, "prompt", "weight"],
+    [{ prompt: "[a|b]", steps: 2000 }, "prompt", "2000"],
+    [{ enable_hr: true, hr_prompt: "(a:1.2.3)" }, "hr_prompt", "1.2.3"],
+    [{ enable_hr: true, hr_scale: 0.01 }, "hr_scale", "size"],
+  ])("%j", (body, field, text) => {
+    const error = thrownBy(() => parseTxt2Img(body).build(catalogue));
+    expect(error).toMatchObject({ code: "invalid_request", details: { field } });
+    expect(error.message).toContain(text);
+  });
+});
+
+describe("unknown models are refused with what there is", () => {
+  test.each<[object, string, string[]]>([
+    [{ prompt: "<lora:nope>" }, "prompt", ["tiny-lora.safetensors"]],
+    [{ prompt: "<hypernet:nope>" }, "prompt", []],
+    [{ loras: [{ name: "nope" }] }, "loras", ["tiny-lora.safetensors"]],
+    [{ prompt: "(embedding:nope:1.2)" }, "prompt", ["tiny-embedding"]],
+    [{ override_settings: { sd_vae: "nope" } }, "override_settings.sd_vae", ["tiny-vae.safetensors"]],
+    [{ refiner_checkpoint: "nope" }, "refiner_checkpoint", CHECKPOINTS],
+    [{ enable_hr: true, hr_checkpoint_name: "nope" }, "hr_checkpoint_name", CHECKPOINTS],
+    [{ enable_hr: true, hr_upscaler: "nope" }, "hr_upscaler", ["Latent", "tiny-2x"]],
+  ])("%j", (body, field, available) => {
+    const error = thrownBy(() => parseTxt2Img(body).build(catalogue));
+    expect(error).toMatchObject({
+      code: "unknown_model",
+      details: { field, available: expect.arrayContaining(available) },
+    });
+    expect(error.message).toContain("nope");
+  });
+});
+
+describe("old options of A1111", () => {
+  test("times of a prompt", () => {
+    const body = { prompt: "[a:b:2.0]", steps: 10 };
+    expect(inputsOf(graphOf(body), "ConditioningSetTimestepRange")).toHaveLength(0);
+    const old = graphOf({ ...body, override_settings: { use_old_scheduling: true } });
+    expect(inputsOf(old, "ConditioningSetTimestepRange")).toHaveLength(2);
+  });
+
+  test("a size that is the last pass's", () => {
+    const override_settings = { use_old_hires_fix_width_height: "true" };
+    const graph = graphOf({ enable_hr: true, width: 1920, height: 1080, override_settings });
+    expect(inputsOf(graph, "EmptyLatentImage")).toMatchObject([{ width: 704, height: 384 }]);
+    expect(inputsOf(graph, "LatentCrop")).toMatchObject([{ width: 1920, height: 1080, x: 24, y: 0 }]);
+  });
+});
+
+test("comments stay when they are switched off", () => {
+  const texts = (override_settings: object) =>
+    inputsOf(graphOf({ prompt: "a # b", negative_prompt: "c", override_settings }), "CLIPTextEncode");
+  expect(texts({})[0]).toMatchObject({ text: "a" });
+  expect(texts({ enable_prompt_comments: false })[0]).toMatchObject({ text: "a # b" });
+});
+
+test("options that ask for nothing pass", () => {
+  const override_settings = {
+    sd_vae: "Automatic",
+    CLIP_stop_at_last_layers: 1,
+    eta_noise_seed_delta: 0,
+    randn_source: "GPU",
+    emphasis: "Original",
+    samples_format: "png",
+    outdir_txt2img_samples: "x",
+    jpeg_quality: 90,
+    tiling: false,
+  };
+  expect(() => parseTxt2Img({ override_settings })).not.toThrow();
+});
+
+describe("bodies of known clients", () => {
+  test.each(Object.entries(clientBodies))("%s", (_, body) => {
+    const { batch_size = 1, n_iter = 1 } = body as { batch_size?: number; n_iter?: number };
+    const graph = graphOf(body);
+    expect(inputsOf(graph, "SaveImage")).toHaveLength(batch_size * n_iter);
+  });
+});
+
+test("any body gives a graph or one of our errors", () => {
+  const value = fc.oneof(fc.jsonValue(), fc.constantFrom(true, 2, "[a|b] AND (c:1.1)", "Latent", "Euler a", 0.5));
+  const names = [...Object.keys(TXT2IMG_FIELDS), "clip_skip", "loras"];
+  const body = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 8 });
+  fc.assert(
+    fc.property(body, (given) => {
+      // The number of steps is no matter here, and a graph of thousands takes its time.
+      const limited = { ...given, steps: 4, batch_size: 1, n_iter: 1 };
+      try {
+        graphOf(limited);
+      } catch (error) {
+        expect(error).toBeInstanceOf(EndpointError);
+      }
+    }),
+  );
 });
 
 test("what known clients always send, and what asks for nothing, is accepted", () => {

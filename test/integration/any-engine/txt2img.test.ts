@@ -1,0 +1,77 @@
+/** A1111's txt2img in all its forms: the engine accepts every graph and draws it. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { parseTxt2Img } from "../../../handler/request/sdapi.ts";
+import clientBodies from "../../fixtures/sdapi/client-bodies.json" with { type: "json" };
+import { loadCatalogue } from "../../support/catalogue.ts";
+import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
+import { quickTxt2Img } from "../../support/payloads.ts";
+import { decode } from "../../support/pictures.ts";
+import { ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
+
+let endpoint: RunningEndpoint;
+beforeAll(async () => {
+  const stops: (() => Promise<void>)[] = [];
+  endpoint = await startEndpoint({}, (stop) => stops.push(stop));
+  return async () => {
+    for (const stop of stops) await stop();
+  };
+});
+
+async function txt2img(body: object) {
+  const response = await endpoint.post("/sdapi/v1/txt2img", body);
+  const answer = (await response.json()) as { images: string[]; info: string };
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  const pictures = await Promise.all(answer.images.map((data) => decode(Buffer.from(data, "base64"))));
+  return { pictures, info: JSON.parse(answer.info) as Record<string, unknown> };
+}
+
+test.each(Object.entries(ONE_CHECKPOINT_SHAPES))("%s", async (_, body) => {
+  const { pictures } = await txt2img(body);
+  expect(pictures).toHaveLength((body as { batch_size?: number }).batch_size ?? 1);
+});
+
+/** With one checkpoint in both places: the engine may have no other. */
+test.each(Object.entries(TWO_CHECKPOINT_SHAPES))("%s", async (_, body) => {
+  const checkpoint = "tiny-sd15.safetensors";
+  const { graph } = parseTxt2Img(body).build(await loadCatalogue([checkpoint, REFINER]));
+  const response = await endpoint.post("/prompt", JSON.stringify({ prompt: graph }).replaceAll(REFINER, checkpoint));
+  expect(response.status, await response.text()).toBe(200);
+});
+
+describe("bodies of known clients pass unchanged", () => {
+  test.each(Object.entries(clientBodies))("%s", async (_, body) => {
+    const { batch_size = 1, n_iter = 1 } = body as { batch_size?: number; n_iter?: number };
+    const { pictures } = await txt2img(body);
+    expect(pictures).toHaveLength(batch_size * n_iter);
+  });
+});
+
+test("hires fix gives A1111's size, and names its settings", async () => {
+  const body = { width: 128, enable_hr: true, denoising_strength: 0.5, hr_resize_x: 100, hr_resize_y: 100 };
+  const { pictures, info } = await txt2img(quickTxt2Img(body));
+  expect([pictures[0]!.width, pictures[0]!.height]).toEqual([104, 96]);
+  expect(info).toMatchObject({ width: 128, height: 64, extra_generation_params: { "Hires resize": "100x100" } });
+});
+
+test("prompts that mean the same give the same picture, and others another", async () => {
+  const draw = async (prompt: string) => (await txt2img(quickTxt2Img({ prompt, steps: 4 }))).pictures[0]!.data;
+  const plain = await draw("a (cat:1.21)");
+  expect(plain.equals(await draw("a (cat)"))).toBe(false);
+  expect(plain.equals(await draw("a ((cat))"))).toBe(true);
+  expect(plain.equals(await draw("a ([cat:cat:0.5]:1.21)"))).toBe(true);
+  expect((await draw("a cat <lora:tiny-lora:1>")).equals(await draw("a cat"))).toBe(false);
+});
+
+test("an unknown LoRA or embedding is refused with what there is", async () => {
+  for (const [prompt, available] of [
+    ["a <lora:nope:1>", "tiny-lora"],
+    ["a embedding:nope", "tiny-embedding"],
+  ]) {
+    const response = await endpoint.post("/sdapi/v1/txt2img", quickTxt2Img({ prompt }));
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(response.status).toBeLessThan(500);
+    const text = await response.text();
+    expect(text).toContain("nope");
+    expect(text).toContain(available);
+  }
+});

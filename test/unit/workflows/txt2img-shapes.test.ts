@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { parseTxt2Img } from "../../../handler/request/sdapi.ts";
+import type { Graph } from "../../../runtime/comfyui/graph.ts";
+import { checkGraph } from "../../../workflows/check-graph.ts";
+import { loadCatalogue } from "../../support/catalogue.ts";
+import { ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
+
+const catalogue = await loadCatalogue(["model.safetensors", REFINER]);
+
+/** One line a node, without what every graph has in common. */
+const shown = (graph: Graph) =>
+  Object.entries(graph).map(([id, { class_type, inputs }]) => {
+    const values = Object.entries(inputs).map(([name, value]) =>
+      Array.isArray(value) ? `${name}=#${value.join(".")}` : `${name}=${JSON.stringify(value)}`,
+    );
+    return `#${id} ${class_type} ${values.join(" ")}`;
+  });
+
+test.each(Object.entries({ ...ONE_CHECKPOINT_SHAPES, ...TWO_CHECKPOINT_SHAPES }))("%s", (_, body) => {
+  const graph = parseTxt2Img(body).build(catalogue).graph;
+  expect(checkGraph(graph, catalogue)).toBe(graph);
+  expect(shown(graph)).toMatchSnapshot();
+});
