@@ -46,7 +46,7 @@ export function parseTxt2Img(given: unknown): Request {
   const extensions = extensionSchema.safeParse(payload);
   if (!extensions.success) throw fieldErrors(extensions.error);
   const fields = parsed.data;
-  refuseUnsupported(payload);
+  refuseUnsupported(payload, fields);
   refuseScripts(fields.alwayson_scripts);
   const options = parseOptions(fields.override_settings);
   const pictures = fields.batch_size * fields.n_iter;
@@ -242,8 +242,11 @@ function checkFirstSize(width: number, height: number): void {
   });
 }
 
-function refuseUnsupported(payload: Record<string, unknown>): void {
-  const field = unsupportedField(payload);
+function refuseUnsupported(payload: Record<string, unknown>, { enable_hr, ...fields }: Txt2ImgFields): void {
+  const sizes = ["firstphase_width", "firstphase_height"] as const;
+  // Old clients' way to a second pass; without one it is not clear what they ask for.
+  const size = enable_hr ? undefined : sizes.find((name) => fields[name] !== 0);
+  const field = unsupportedField(payload) ?? size;
   if (field === undefined) return;
   throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
     details: { field },

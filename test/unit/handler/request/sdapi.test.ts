@@ -118,6 +118,7 @@ describe("what cannot be honoured is refused by name", () => {
     ["tiling", 1],
     ["s_churn", 1],
     ["firstpass_image", "x"],
+    ["firstphase_width", 256],
     ["script_name", "X/Y/Z plot"],
     ["alwayson_scripts", { ControlNet: { args: [{ module: "canny" }] } }],
     ["alwayson_scripts", { ADetailer: { args: [true, false, { ad_model: "face" }] } }],
