@@ -136,7 +136,7 @@ export const TXT2IMG_FIELDS = {
   send_images: { schema: boolean, fallback: true },
   save_images: ignored(false),
   alwayson_scripts: unsupported({}, "{}"),
-  infotext: unsupported(null, ""),
+  infotext: { schema: text, fallback: null },
 } as const satisfies Record<string, Field>;
 
 const isNeutral = (field: Field, value: unknown) => {

@@ -4,8 +4,10 @@ import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../runtime/errors.ts";
 import { resolveSampler } from "../../workflows/sampler-names.ts";
 import { buildTxt2Img } from "../../workflows/txt2img.ts";
-import { encodeSdapi } from "../outputs/sdapi-response.ts";
+import { applyInfotext } from "../infotext/apply.ts";
+import { answerSdapi } from "../outputs/sdapi-response.ts";
 import { fieldErrors } from "./field-errors.ts";
+import { isPictureOption, type PictureOptions, parsePictureOptions } from "./picture-options.ts";
 import type { BuiltGraph, Request } from "./request.ts";
 import { type Txt2ImgFields, txt2imgSchema, unsupportedField } from "./sdapi-fields.ts";
 
@@ -18,10 +20,12 @@ const CHECKPOINT = "sd_model_checkpoint";
 export function parseTxt2Img(payload: unknown): Request {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload))
     throw new EndpointError("invalid_request", "value is not a valid dict");
-  const parsed = txt2imgSchema.safeParse(payload);
+  const request = applyInfotext(payload as Record<string, unknown>, "txt2img");
+  const parsed = txt2imgSchema.safeParse(request);
   if (!parsed.success) throw fieldErrors(parsed.error);
   const fields = parsed.data;
-  refuseUnsupported(payload as Record<string, unknown>, fields);
+  refuseUnsupported(request, fields);
+  const pictureOptions = parsePictureOptions(fields.override_settings);
   const pictures = fields.batch_size * fields.n_iter;
   if (pictures > MAX_PICTURES)
     throw new EndpointError(
@@ -30,13 +34,21 @@ export function parseTxt2Img(payload: unknown): Request {
     );
   return {
     kind: "sdapi/txt2img",
-    delivery: { isInline: fields.send_images },
+    delivery: {
+      isInline: fields.send_images,
+      ...(pictureOptions.convert && { convert: pictureOptions.convert }),
+    },
     extraData: {},
-    build: (catalogue) => build(fields, pictures, catalogue),
+    build: (catalogue) => build(fields, pictures, catalogue, pictureOptions),
   };
 }
 
-function build(fields: Txt2ImgFields, pictures: number, catalogue: Catalogue): BuiltGraph {
+function build(
+  fields: Txt2ImgFields,
+  pictures: number,
+  catalogue: Catalogue,
+  { hasInfotext }: PictureOptions,
+): BuiltGraph {
   const sampler = resolveSampler(fields.sampler_name || fields.sampler_index, fields.scheduler);
   const checkpoint = findCheckpoint(fields.override_settings?.[CHECKPOINT], catalogue);
   const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
@@ -54,7 +66,7 @@ function build(fields: Txt2ImgFields, pictures: number, catalogue: Catalogue): B
     checkpoint,
     ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
   });
-  return { graph, encode: (done) => encodeSdapi({ fields, seeds, sampler, checkpoint }, done) };
+  return { graph, ...answerSdapi({ fields, seeds, sampler, checkpoint, hasInfotext }) };
 }
 
 /** A title (`name.safetensors [hash]`), a model name, or a file name, with or without its extension and folder; none: the first. */
@@ -78,7 +90,9 @@ function namesOf(file: string): string[] {
 }
 
 function refuseUnsupported(payload: Record<string, unknown>, fields: Txt2ImgFields): void {
-  const option = Object.keys(fields.override_settings ?? {}).find((key) => key !== CHECKPOINT);
+  const option = Object.entries(fields.override_settings ?? {}).find(
+    ([key, value]) => key !== CHECKPOINT && !isPictureOption(key, value),
+  )?.[0];
   const field = unsupportedField(payload) ?? (option === undefined ? undefined : `override_settings.${option}`);
   if (field !== undefined) {
     throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
