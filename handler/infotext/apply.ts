@@ -8,6 +8,8 @@ type Source = string | ((parameters: ParsedInfotext) => unknown);
 
 const USE_SAME = /^Use same /;
 const AUTOMATIC = "Automatic";
+/** Stands in every text field of an example that was copied from A1111's Swagger page. */
+const PLACEHOLDER = "string";
 
 /** By request field: the label, or what is made of several. */
 const BOTH_TABS: Record<string, Source> = {
@@ -55,7 +57,7 @@ const SOURCES: Record<"txt2img" | "img2img", Record<string, Source>> = {
  */
 export function applyInfotext(request: Fields, tab: keyof typeof SOURCES): Fields {
   const { infotext, override_settings: own } = request;
-  if (typeof infotext !== "string" || infotext === "") return request;
+  if (typeof infotext !== "string" || infotext === "" || infotext === PLACEHOLDER) return request;
   const parameters = parseInfotext(infotext);
   const filled: Fields = { ...request };
   for (const [field, source] of Object.entries(SOURCES[tab])) {

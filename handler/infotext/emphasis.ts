@@ -1,7 +1,6 @@
 /** Tells whether a prompt weighs any of its words (A1111 v1.10.1, modules/prompt_parser.py, parse_prompt_attention). */
 
 const TOKEN = /\\[\\()[\]]|\\|\(|\[|:\s*([+-]?[.\d]+)\s*\)|\)|\]|[^\\()[\]:]+|:/g;
-const BREAK = /\s*\bBREAK\b\s*/;
 /** Brackets are weighed against all text within; a text with more of them means to. */
 const MAX_BRACKETS = 2_000;
 
@@ -22,8 +21,8 @@ export function usesEmphasis(prompt: string): boolean {
     else if (weight !== undefined && round.length > 0) weigh(round.pop(), Number(weight));
     else if (token === ")" && round.length > 0) weigh(round.pop(), ROUND);
     else if (token === "]" && square.length > 0) weigh(square.pop(), SQUARE);
-    // A BREAK has no weight of its own.
-    else weights.push(...(token.startsWith("\\") ? [1] : token.split(BREAK).map(() => 1)));
+    // A BREAK splits a text into parts of equal weight, of which one tells as much as all.
+    else weights.push(1);
   }
   for (const start of round) weigh(start, ROUND);
   for (const start of square) weigh(start, SQUARE);

@@ -37,7 +37,7 @@ describe("all that A1111 filled in", () => {
   });
 });
 
-test.each([undefined, null, "", 5, ["a"]])("infotext %j changes nothing", (infotext) => {
+test.each([undefined, null, "", "string", 5, ["a"]])("infotext %j changes nothing", (infotext) => {
   const request = { prompt: "a fox", infotext };
   expect(applyInfotext(request, "txt2img")).toBe(request);
 });

@@ -54,9 +54,12 @@ test("any text is read", () => {
 });
 
 describe("a megabyte is read at once, whatever it is of", () => {
-  test.each(["a", " ", "a ", "a:", '"', 'aa:"', '\\"', "(a", "[a", "(:1", "a, ", "\n", "a b: c, "])("%j", (piece) => {
-    const start = performance.now();
-    parseInfotext(piece.repeat(1e6 / piece.length));
-    expect(performance.now() - start).toBeLessThan(2_000);
-  });
+  test.each(["a", " ", "a ", "a:", '"', 'aa:"', '\\"', "(a", "[a", "(:1", "BREAK ", "a, ", "\n", "a b: c, "])(
+    "%j",
+    (piece) => {
+      const start = performance.now();
+      parseInfotext(piece.repeat(1e6 / piece.length));
+      expect(performance.now() - start).toBeLessThan(2_000);
+    },
+  );
 });
