@@ -45,13 +45,6 @@ const LAST = ["Version", "User"] as const;
 
 const HAS_A_PLACE: ReadonlySet<string> = new Set([...FIRST, ...LAST]);
 
-/** The parameters that A1111 keeps apart as `extra_generation_params`: all but those of every picture. */
-export function extraParameters(parameters: Parameters): Parameters {
-  return Object.fromEntries(
-    Object.entries(parameters).filter(([label]) => !HAS_A_PLACE.has(label) || label === "Denoising strength"),
-  );
-}
-
 /** Prompt, negative prompt if there is one, and a line of parameters, as the picture's own values are. */
 export function writeInfotext({ prompt, negativePrompt, parameters }: Infotext): string {
   const between = Object.keys(parameters).filter((label) => !HAS_A_PLACE.has(label));

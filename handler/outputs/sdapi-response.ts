@@ -4,7 +4,7 @@ import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
 import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
-import { extraParameters, type Parameters, writeInfotext } from "../infotext/write.ts";
+import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Txt2ImgFields } from "../request/sdapi-fields.ts";
 import { version } from "../version.ts";
@@ -22,8 +22,19 @@ export interface SdapiGeneration {
   checkpoint: string;
   /** Whether the pictures carry their infotext. */
   hasInfotext: boolean;
-  /** What A1111 writes besides, by its labels and in its order: `Clip skip`, `Lora hashes`, all of hires fix ... */
-  parameters?: Parameters;
+  /** As A1111 shows them: with tags, without comments. */
+  prompt: string;
+  negativePrompt: string;
+  /** A file of its own; null: the checkpoint's. */
+  vae: string | null;
+  clipSkip: number;
+  /** Of the first pass, as asked for. */
+  width: number;
+  height: number;
+  /** Null without hires fix. */
+  denoisingStrength: number | null;
+  /** By A1111's labels, in its order; null: `info` has the label, the infotext has not. */
+  extraParameters: Parameters;
 }
 
 /** The pictures get their infotexts, and the answer tells them. */
@@ -56,22 +67,22 @@ function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], 
 }
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
-  const { fields, seeds, sampler, checkpoint, parameters = {} } = generation;
+  const { fields, seeds, sampler, checkpoint, prompt, negativePrompt } = generation;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
   const subseed = firstSubseed(fields["subseed"]);
   return {
-    prompt: fields.prompt,
-    all_prompts: each(fields.prompt),
-    negative_prompt: fields.negative_prompt,
-    all_negative_prompts: each(fields.negative_prompt),
+    prompt,
+    all_prompts: each(prompt),
+    negative_prompt: negativePrompt,
+    all_negative_prompts: each(negativePrompt),
     seed: exactInteger(seed),
     all_seeds: seeds.map(exactInteger),
     subseed,
     all_subseeds: seeds.map((_, index) => subseed + index),
     subseed_strength: 0,
-    width: fields.width,
-    height: fields.height,
+    width: generation.width,
+    height: generation.height,
     sampler_name: sampler.samplerName,
     cfg_scale: fields.cfg_scale,
     steps: fields.steps,
@@ -80,17 +91,17 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     face_restoration_model: null,
     sd_model_name: stem(checkpoint),
     sd_model_hash: null,
-    sd_vae_name: null,
+    sd_vae_name: generation.vae,
     sd_vae_hash: null,
     seed_resize_from_w: -1,
     seed_resize_from_h: -1,
-    denoising_strength: numberOr(null, fields["denoising_strength"]),
-    extra_generation_params: { ...extraParameters(parameters), ...scheduleParameters(sampler) },
+    denoising_strength: generation.denoisingStrength ?? numberOr(null, fields["denoising_strength"]),
+    extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
     index_of_first_image: 0,
     infotexts,
     styles: [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
-    clip_skip: parameters["Clip skip"] ?? 1,
+    clip_skip: generation.clipSkip,
     is_using_inpainting_conditioning: false,
     version: VERSION,
   };
@@ -122,21 +133,45 @@ function scheduleParameters({ samplerName, schedulerLabel }: ResolvedSampler): P
   };
 }
 
-function infotext({ fields, sampler, checkpoint, parameters }: SdapiGeneration, seed: bigint): string {
+/** Numbers under these labels are floats in A1111, also where they are whole. */
+const FLOATS = new Set([
+  "Variation seed strength",
+  "Denoising strength",
+  "Hires upscale",
+  "Refiner switch at",
+  "Eta",
+  "Eta DDIM",
+  "NGMS",
+  "Noise multiplier",
+  "Extra noise",
+]);
+
+const withFloats = (parameters: Parameters): Parameters =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([label, value]) => [
+      label,
+      typeof value === "number" && FLOATS.has(label) ? new PythonFloat(value) : value,
+    ]),
+  );
+
+function infotext(generation: SdapiGeneration, seed: bigint): string {
+  const { fields, sampler, checkpoint, prompt, negativePrompt, vae, clipSkip, width, height } = generation;
   return writeInfotext({
-    prompt: fields.prompt,
-    negativePrompt: fields.negative_prompt,
+    prompt,
+    negativePrompt,
     parameters: {
       Steps: fields.steps,
       Sampler: sampler.samplerName,
+      "Schedule type": sampler.schedulerLabel,
       "CFG scale": new PythonFloat(fields.cfg_scale),
       Seed: seed,
-      Size: `${fields.width}x${fields.height}`,
+      Size: `${width}x${height}`,
       Model: stem(checkpoint),
+      VAE: vae,
+      "Clip skip": clipSkip > 1 ? clipSkip : null,
       // Noise is drawn as A1111 draws it with these two set.
       RNG: "CPU",
-      ...parameters,
-      "Schedule type": sampler.schedulerLabel,
+      ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
       ...scheduleParameters(sampler),
       "SGM noise multiplier": true,
       Version: VERSION,

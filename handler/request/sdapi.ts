@@ -66,7 +66,22 @@ function build(
     checkpoint,
     ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
   });
-  return { graph, ...answerSdapi({ fields, seeds, sampler, checkpoint, hasInfotext }) };
+  const answer = answerSdapi({
+    fields,
+    seeds,
+    sampler,
+    checkpoint,
+    hasInfotext,
+    prompt: fields.prompt,
+    negativePrompt: fields.negative_prompt,
+    vae: null,
+    clipSkip: 1,
+    width: fields.width,
+    height: fields.height,
+    denoisingStrength: null,
+    extraParameters: {},
+  });
+  return { graph, ...answer };
 }
 
 /** A title (`name.safetensors [hash]`), a model name, or a file name, with or without its extension and folder; none: the first. */

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { answerSdapi } from "../../../../handler/outputs/sdapi-response.ts";
 import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
+import { txt2imgSchema } from "../../../../handler/request/sdapi-fields.ts";
 import manifest from "../../../../package.json" with { type: "json" };
+import { resolveSampler } from "../../../../workflows/sampler-names.ts";
 import recordedInfotexts from "../../../fixtures/sdapi/infotext.json" with { type: "json" };
 import recordedQuotes from "../../../fixtures/sdapi/infotext-quote.json" with { type: "json" };
 import recordedFields from "../../../fixtures/sdapi/txt2img-fields.json" with { type: "json" };
@@ -146,6 +149,44 @@ describe("infotext", () => {
     expect(extra).toEqual(recorded.extra_generation_params ?? extra_generation_params);
     const { sd_model_name, sd_model_hash, version, ...comparable } = whole;
     expect(info).toMatchObject({ ...comparable, ...recorded.info_rest });
+  });
+
+  test("with hires fix, a VAE and clip skip is A1111's too", async () => {
+    const { encode } = answerSdapi({
+      fields: txt2imgSchema.parse({ prompt: "a cat", steps: 4, sampler_name: "DPM++ 2M", scheduler: "Karras" }),
+      seeds: [42n],
+      sampler: resolveSampler("DPM++ 2M", "Karras"),
+      checkpoint: "m.ckpt",
+      hasInfotext: true,
+      prompt: "a cat <lora:style:0.4>",
+      negativePrompt: "",
+      vae: "my.vae.safetensors",
+      clipSkip: 2,
+      width: 384,
+      height: 256,
+      denoisingStrength: 1,
+      extraParameters: {
+        "Denoising strength": 1,
+        "Hires prompt": null,
+        "Hires negative prompt": "low: res",
+        "Hires upscale": 2,
+        "Hires steps": 3,
+        "Hires upscaler": "Latent",
+      },
+    });
+    const answer = encode(completed([output()])) as { info: string };
+    const { infotexts, ...info } = JSON.parse(answer.info) as Record<string, unknown> & { infotexts: string[] };
+    expect(infotexts[0]?.split("RNG")).toEqual([
+      "a cat <lora:style:0.4>\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.0, Seed: 42, Size: 384x256, Model: m, VAE: my.vae.safetensors, Denoising strength: 1.0, Clip skip: 2, ",
+      `: CPU, Hires negative prompt: "low: res", Hires upscale: 2.0, Hires steps: 3, Hires upscaler: Latent, SGM noise multiplier: True, Version: comfy-endpoint ${manifest.version}`,
+    ]);
+    expect(info).toMatchObject({
+      width: 384,
+      clip_skip: 2,
+      denoising_strength: 1,
+      sd_vae_name: "my.vae.safetensors",
+      extra_generation_params: { "Hires prompt": null, "Hires upscale": 2, "Schedule type": "Karras" },
+    });
   });
 
   interface Recorded {

@@ -224,7 +224,7 @@ describe("the picture file", () => {
 });
 
 test("what an infotext asks for is refused by name as well", () => {
-  const infotext = "a fox\nSteps: 6, Sampler: Euler, Seed: 3, Denoising strength: 0.5";
+  const infotext = "a fox\nSteps: 6, Sampler: Euler, Seed: 3, Tiling: True";
   const error = thrownBy(() => parseTxt2Img({ infotext }));
-  expect(error).toMatchObject({ code: "unsupported_feature", details: { field: "enable_hr" } });
+  expect(error).toMatchObject({ code: "unsupported_feature", details: { field: "override_settings.tiling" } });
 });
