@@ -39,7 +39,7 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
   const disposable: FileReference[] = [{ type: "output", subfolder: "", filename: folder }];
   const clock = new StageClock();
   try {
-    const { graph: wanted, encode } = await buildGraph(request, await engine.catalogue(signal));
+    const { graph: wanted, encode, finish } = await buildGraph(request, await engine.catalogue(signal));
     const graph = withOutputFolder(wanted, folder);
     clock.lap("preparing");
 
@@ -57,7 +57,8 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
       clock.lap("running");
       const collected = collectOutputs(run.outputs, folder);
       disposable.push(...collected.strays);
-      return { run, artifacts: await encodeAll(collected, engine, request.delivery) };
+      const artifacts = await encodeAll(collected, engine, request.delivery);
+      return { run, artifacts: finish?.(artifacts) ?? artifacts };
     };
     const { run, artifacts } = await produce().catch(async (error) => {
       if (!(error instanceof EndpointError && error.code === "output_missing")) throw error;

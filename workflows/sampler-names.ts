@@ -232,7 +232,7 @@ function noiseOf(
 }
 
 /** Each scheduler is tried once, in A1111's order; the last that matched counts. */
-function splitScheduler(name: string): { base: string; suffix: string | undefined } {
+export function splitScheduler(name: string): { base: string; suffix: string | undefined } {
   let base = name;
   let suffix: string | undefined;
   for (const scheduler of SDAPI_SCHEDULERS) {

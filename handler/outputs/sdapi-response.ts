@@ -1,11 +1,18 @@
 /** A1111's answer: base64 pictures, the parameters, and `info` as JSON in a string. */
+import { randomInt } from "node:crypto";
 import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
 import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
-import type { Completed } from "../request/request.ts";
-import type { ExtraParameters } from "../request/sdapi-extra-parameters.ts";
+import { PythonFloat } from "../infotext/python.ts";
+import { type Parameters, writeInfotext } from "../infotext/write.ts";
+import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Txt2ImgFields } from "../request/sdapi-fields.ts";
+import { version } from "../version.ts";
+import { embedInfotext } from "./embed-infotext.ts";
 import { describeOutput } from "./native-response.ts";
+
+/** In A1111's place of the release it is; its own reader of infotexts ignores what is no release of A1111. */
+const VERSION = `comfy-endpoint ${version}`;
 
 export interface SdapiGeneration {
   fields: Txt2ImgFields;
@@ -13,6 +20,8 @@ export interface SdapiGeneration {
   seeds: readonly bigint[];
   sampler: ResolvedSampler;
   checkpoint: string;
+  /** Whether the pictures carry their infotext. */
+  hasInfotext: boolean;
   /** As A1111 shows them: with tags, without comments. */
   prompt: string;
   negativePrompt: string;
@@ -24,15 +33,27 @@ export interface SdapiGeneration {
   height: number;
   /** Null without hires fix. */
   denoisingStrength: number | null;
-  /** By A1111's names, in its order. */
-  extraParameters: ExtraParameters;
+  /** By A1111's labels, in its order; null: `info` has the label, the infotext has not. */
+  extraParameters: Parameters;
+}
+
+/** The pictures get their infotexts, and the answer tells them. */
+export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
+  const infotexts = generation.seeds.map((seed) => infotext(generation, seed));
+  return {
+    finish: (artifacts) =>
+      artifacts.map((artifact, index) =>
+        embedInfotext(artifact, generation.hasInfotext ? infotexts[index] : undefined),
+      ),
+    encode: (done) => encodeSdapi(generation, infotexts, done),
+  };
 }
 
 /**
  * `images` holds one picture per seed, unless `send_images` is false; `outputs` (ours) tells where they lie when there is a bucket.
  * @throws EndpointError `no_outputs` when a picture is missing.
  */
-export function encodeSdapi(generation: SdapiGeneration, { outputs }: Completed) {
+function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
   const { fields, seeds } = generation;
   if (outputs.length !== seeds.length)
     throw new EndpointError("no_outputs", `${seeds.length} pictures were due and ${outputs.length} came`);
@@ -40,15 +61,16 @@ export function encodeSdapi(generation: SdapiGeneration, { outputs }: Completed)
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
     parameters: { ...fields, seed: exactInteger(BigInt(fields.seed)) },
-    info: JSON.stringify(describeGeneration(generation)),
+    info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
   };
 }
 
-function describeGeneration(generation: SdapiGeneration) {
+function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
   const { fields, seeds, sampler, checkpoint, prompt, negativePrompt } = generation;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
+  const subseed = firstSubseed(fields["subseed"]);
   return {
     prompt,
     all_prompts: each(prompt),
@@ -56,8 +78,8 @@ function describeGeneration(generation: SdapiGeneration) {
     all_negative_prompts: each(negativePrompt),
     seed: exactInteger(seed),
     all_seeds: seeds.map(exactInteger),
-    subseed: -1,
-    all_subseeds: each(-1),
+    subseed,
+    all_subseeds: seeds.map((_, index) => subseed + index),
     subseed_strength: 0,
     width: generation.width,
     height: generation.height,
@@ -73,43 +95,89 @@ function describeGeneration(generation: SdapiGeneration) {
     sd_vae_hash: null,
     seed_resize_from_w: -1,
     seed_resize_from_h: -1,
-    denoising_strength: generation.denoisingStrength,
-    extra_generation_params: generation.extraParameters,
+    denoising_strength: generation.denoisingStrength ?? numberOr(null, fields["denoising_strength"]),
+    extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
     index_of_first_image: 0,
-    infotexts: seeds.map((own) => infotext(generation, own)),
+    infotexts,
     styles: [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
     clip_skip: generation.clipSkip,
     is_using_inpainting_conditioning: false,
-    version: "comfy-endpoint",
+    version: VERSION,
   };
 }
 
-/** Grammar: A1111 v1.10.1, modules/processing.py create_infotext. */
+/** Nothing is drawn from it while `subseed_strength` is 0; A1111 tells one all the same, of 32 bits where it was not given. */
+function firstSubseed(given: unknown): number {
+  const number = numberOr(-1, given);
+  return Number.isSafeInteger(number) && number >= 0 ? number : randomInt(MAX_RANDOM_SEED + 1);
+}
+
+/** Of a field that is not checked, since nothing depends on it here. */
+function numberOr<T>(fallback: T, given: unknown): number | T {
+  const number = typeof given === "number" || (typeof given === "string" && given !== "") ? Number(given) : Number.NaN;
+  return Number.isFinite(number) ? number : fallback;
+}
+
+const MAX_RANDOM_SEED = 4_294_967_293;
+
+/** These draw by time steps, not by sigmas, and leave their schedule out of `extra_generation_params`. */
+const BY_TIME_STEPS = new Set(["DDIM", "DDIM CFG++", "PLMS", "UniPC"]);
+const BETA = new PythonFloat(0.6);
+
+function scheduleParameters({ samplerName, schedulerLabel }: ResolvedSampler): Parameters {
+  if (schedulerLabel === "Automatic" || BY_TIME_STEPS.has(samplerName)) return {};
+  return {
+    "Schedule type": schedulerLabel,
+    ...(schedulerLabel === "Beta" && { "Beta schedule alpha": BETA, "Beta schedule beta": BETA }),
+  };
+}
+
+/** Numbers under these labels are floats in A1111, also where they are whole. */
+const FLOATS = new Set([
+  "Variation seed strength",
+  "Denoising strength",
+  "Hires upscale",
+  "Refiner switch at",
+  "Eta",
+  "Eta DDIM",
+  "NGMS",
+  "Noise multiplier",
+  "Extra noise",
+]);
+
+const withFloats = (parameters: Parameters): Parameters =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([label, value]) => [
+      label,
+      typeof value === "number" && FLOATS.has(label) ? new PythonFloat(value) : value,
+    ]),
+  );
+
 function infotext(generation: SdapiGeneration, seed: bigint): string {
-  const { fields, sampler, checkpoint, prompt, negativePrompt, extraParameters } = generation;
-  const parameters = {
-    Steps: fields.steps,
-    Sampler: sampler.samplerName,
-    "Schedule type": sampler.schedulerLabel,
-    "CFG scale": Number.isInteger(fields.cfg_scale) ? `${fields.cfg_scale}.0` : fields.cfg_scale,
-    Seed: seed,
-    Size: `${generation.width}x${generation.height}`,
-    Model: stem(checkpoint),
-    VAE: generation.vae,
-    "Denoising strength": generation.denoisingStrength,
-    "Clip skip": generation.clipSkip > 1 ? generation.clipSkip : null,
-    RNG: "CPU",
-    ...extraParameters,
-  };
-  const known = Object.entries(parameters).filter(([, value]) => value !== null);
-  const line = known.map(([key, value]) => `${key}: ${quote(String(value))}`);
-  const negative = negativePrompt === "" ? "" : `\nNegative prompt: ${negativePrompt}`;
-  return `${prompt}${negative}\n${line.join(", ")}`.trim();
+  const { fields, sampler, checkpoint, prompt, negativePrompt, vae, clipSkip, width, height } = generation;
+  return writeInfotext({
+    prompt,
+    negativePrompt,
+    parameters: {
+      Steps: fields.steps,
+      Sampler: sampler.samplerName,
+      "Schedule type": sampler.schedulerLabel,
+      "CFG scale": new PythonFloat(fields.cfg_scale),
+      Seed: seed,
+      Size: `${width}x${height}`,
+      Model: stem(checkpoint),
+      VAE: vae,
+      "Clip skip": clipSkip > 1 ? clipSkip : null,
+      // Noise is drawn as A1111 draws it with these two set.
+      RNG: "CPU",
+      ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
+      ...scheduleParameters(sampler),
+      "SGM noise multiplier": true,
+      Version: VERSION,
+    },
+  });
 }
-
-/** A value that would be taken for several is written as JSON (A1111's infotext_utils.quote). */
-const quote = (value: string) => (/[,\n:]/.test(value) ? JSON.stringify(value) : value);
 
 const stem = (file: string) =>
   file

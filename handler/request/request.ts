@@ -3,7 +3,7 @@ import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import type { Graph } from "../../runtime/comfyui/graph.ts";
 import type { PromptResult } from "../../runtime/comfyui/prompt-record.ts";
 import type { Timings } from "../invocation.ts";
-import type { DeliveredOutput } from "../outputs/output.ts";
+import type { Artifact, DeliveredOutput } from "../outputs/output.ts";
 import type { Delivery } from "./delivery.ts";
 
 export interface Request {
@@ -20,6 +20,8 @@ export interface Request {
 
 export interface BuiltGraph {
   graph: Graph;
+  /** What is done to the outputs before they are delivered. */
+  finish?(artifacts: Artifact[]): Artifact[];
   /** The answer's JSON in the dialect's own shape. */
   encode(done: Completed): unknown;
 }

@@ -1,10 +1,8 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
 import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import type { Hires, Refiner } from "../../workflows/txt2img.ts";
+import type { Parameters } from "../infotext/write.ts";
 import type { Txt2ImgFields } from "./sdapi-fields.ts";
-
-/** Null: A1111's `info` has the name, its infotext has not. */
-export type ExtraParameters = Record<string, string | number | boolean | null>;
 
 const stem = (file: string) =>
   file
@@ -20,7 +18,7 @@ interface HiresGeneration {
   checkpoint: string;
 }
 
-export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGeneration): ExtraParameters {
+export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGeneration): Parameters {
   const other = hires.sampler;
   const ifDifferent = (value: string, first: string) => (value !== "" && value !== first ? value : null);
   return {
@@ -36,12 +34,12 @@ export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGen
   };
 }
 
-export function noiseParameters({ eta, samplerName }: ResolvedSampler): ExtraParameters {
+export function noiseParameters({ eta, samplerName }: ResolvedSampler): Parameters {
   if (eta === undefined) return {};
   return samplerName.startsWith("DDIM") ? { "Eta DDIM": eta } : { Eta: eta };
 }
 
-export function refinerParameters(fields: Txt2ImgFields, refiner: Refiner, isHires: boolean): ExtraParameters {
+export function refinerParameters(fields: Txt2ImgFields, refiner: Refiner, isHires: boolean): Parameters {
   return {
     ...(refiner.switch.bySteps && { "Refiner switch by sampling steps": true }),
     ...(isHires &&

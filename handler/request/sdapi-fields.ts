@@ -138,7 +138,7 @@ export const TXT2IMG_FIELDS = {
   send_images: { schema: boolean, fallback: true },
   save_images: ignored(false),
   alwayson_scripts: { schema: z.record(z.string(), z.unknown()), fallback: {} },
-  infotext: unsupported(null, ""),
+  infotext: { schema: text, fallback: null },
 } as const satisfies Record<string, Field>;
 
 const isNeutral = (field: Field, value: unknown) => {

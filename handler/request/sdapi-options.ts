@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { EndpointError } from "../../runtime/errors.ts";
 import { fieldErrors } from "./field-errors.ts";
+import { isPictureOption } from "./picture-options.ts";
 import { boolean, float, integer, text } from "./sdapi-fields.ts";
 
 const orDefault = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? undefined, schema.optional());
@@ -30,7 +31,6 @@ const DEFAULTS: Record<string, unknown> = {
   comma_padding_backtrack: 20,
   emphasis: "Original",
   enable_batch_seeds: true,
-  enable_pnginfo: true,
   eta_noise_seed_delta: 0,
   extra_networks_default_multiplier: 1,
   face_restoration: false,
@@ -47,7 +47,6 @@ const DEFAULTS: Record<string, unknown> = {
   s_noise: 1,
   s_tmax: 0,
   s_tmin: 0,
-  samples_format: "png",
   sd_hypernetwork: "None",
   sd_lora: "None",
   sd_noise_schedule: "Default",
@@ -75,13 +74,14 @@ const DEFAULTS: Record<string, unknown> = {
 
 /** What says where and how A1111 keeps files, what only img2img uses, and what only its web page shows. */
 const IRRELEVANT =
-  /^(outdir_|save_|grid_|samples_save$|samples_filename|directories_|img2img_|jpeg_quality$|webp_lossless$|inpainting_|initial_noise|overlay_inpaint$|upscaler_for_img2img$|return_mask|token_merging_ratio_img2img$|add_|face_restoration_model$|code_former_weight$|sd_checkpoint|sd_vae_(checkpoint|overrides)|live_preview|show_progress|interrogate_|deepbooru_|do_not_show_images$|forge_preset$)/;
+  /^(outdir_|save_|grid_|samples_save$|samples_filename|directories_|img2img_|inpainting_|initial_noise|overlay_inpaint$|upscaler_for_img2img$|return_mask|token_merging_ratio_img2img$|add_|face_restoration_model$|code_former_weight$|sd_checkpoint|sd_vae_(checkpoint|overrides)|live_preview|show_progress|interrogate_|deepbooru_|do_not_show_images$|forge_preset$)/;
 
 /** @throws EndpointError `invalid_request`, or `unsupported_feature` for what cannot be honoured. */
 export function parseOptions(given: Record<string, unknown> | null): Options {
   const options = given ?? {};
   for (const [name, value] of Object.entries(options)) {
-    if (Object.hasOwn(honoured.shape, name) || IRRELEVANT.test(name) || isDefault(name, value)) continue;
+    if (Object.hasOwn(honoured.shape, name) || IRRELEVANT.test(name)) continue;
+    if (isPictureOption(name, value) || isDefault(name, value)) continue;
     const field = `override_settings.${name}`;
     throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
       details: { field },

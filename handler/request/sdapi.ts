@@ -8,10 +8,12 @@ import { hiresSize } from "../../workflows/hires-size.ts";
 import type { Models } from "../../workflows/models.ts";
 import { type ResolvedSampler, resolveSampler } from "../../workflows/sampler-names.ts";
 import { buildTxt2Img, type Hires, type Prompts, type Refiner } from "../../workflows/txt2img.ts";
-import { encodeSdapi } from "../outputs/sdapi-response.ts";
+import { applyInfotext } from "../infotext/apply.ts";
+import { answerSdapi } from "../outputs/sdapi-response.ts";
 import { fieldErrors } from "./field-errors.ts";
+import { type PictureOptions, parsePictureOptions } from "./picture-options.ts";
 import type { BuiltGraph, Request } from "./request.ts";
-import { type ExtraParameters, hiresParameters, noiseParameters, refinerParameters } from "./sdapi-extra-parameters.ts";
+import { hiresParameters, noiseParameters, refinerParameters } from "./sdapi-extra-parameters.ts";
 import {
   type ExtensionFields,
   extensionSchema,
@@ -34,13 +36,14 @@ interface Txt2ImgRequest {
   fields: Txt2ImgFields;
   extensions: ExtensionFields;
   options: Options;
+  pictureOptions: PictureOptions;
 }
 
 /** @throws EndpointError `invalid_request`, `unsupported_feature`, `unknown_sampler`. */
 export function parseTxt2Img(given: unknown): Request {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new EndpointError("invalid_request", "value is not a valid dict");
-  const payload = withoutPlaceholders(given as Record<string, unknown>);
+  const payload = applyInfotext(withoutPlaceholders(given as Record<string, unknown>), "txt2img");
   const parsed = txt2imgSchema.safeParse(payload);
   if (!parsed.success) throw fieldErrors(parsed.error);
   const extensions = extensionSchema.safeParse(payload);
@@ -49,6 +52,7 @@ export function parseTxt2Img(given: unknown): Request {
   refuseUnsupported(payload, fields);
   refuseScripts(fields.alwayson_scripts);
   const options = parseOptions(fields.override_settings);
+  const pictureOptions = parsePictureOptions(fields.override_settings);
   const pictures = fields.batch_size * fields.n_iter;
   if (pictures > MAX_PICTURES)
     throw new EndpointError(
@@ -57,14 +61,17 @@ export function parseTxt2Img(given: unknown): Request {
     );
   return {
     kind: "sdapi/txt2img",
-    delivery: { isInline: fields.send_images },
+    delivery: {
+      isInline: fields.send_images,
+      ...(pictureOptions.convert && { convert: pictureOptions.convert }),
+    },
     extraData: {},
-    build: (catalogue) => build({ fields, extensions: extensions.data, options }, pictures, catalogue),
+    build: (catalogue) => build({ fields, extensions: extensions.data, options, pictureOptions }, pictures, catalogue),
   };
 }
 
 function build(request: Txt2ImgRequest, pictures: number, catalogue: Catalogue): BuiltGraph {
-  const { fields, extensions, options } = request;
+  const { fields, extensions, options, pictureOptions } = request;
   const sampler = resolveSampler(
     fields.sampler_name || fields.sampler_index,
     fields.scheduler,
@@ -97,32 +104,26 @@ function build(request: Txt2ImgRequest, pictures: number, catalogue: Catalogue):
     ...(hires && { hires }),
     ...(refiner && { refiner }),
   });
-  const extraParameters: ExtraParameters = {
-    ...(hires && hiresParameters({ fields, hires, sampler, checkpoint })),
-    ...noiseParameters(sampler),
-    ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
-  };
-  return {
-    graph,
-    encode: (done) =>
-      encodeSdapi(
-        {
-          fields,
-          prompt: written.positive,
-          negativePrompt: written.negative,
-          seeds,
-          sampler,
-          checkpoint,
-          vae: vae ?? null,
-          clipSkip,
-          width,
-          height,
-          denoisingStrength: hires ? hires.strength : null,
-          extraParameters,
-        },
-        done,
-      ),
-  };
+  const answer = answerSdapi({
+    fields,
+    seeds,
+    sampler,
+    checkpoint,
+    hasInfotext: pictureOptions.hasInfotext,
+    prompt: written.positive,
+    negativePrompt: written.negative,
+    vae: vae ?? null,
+    clipSkip,
+    width,
+    height,
+    denoisingStrength: hires ? hires.strength : null,
+    extraParameters: {
+      ...(hires && hiresParameters({ fields, hires, sampler, checkpoint })),
+      ...noiseParameters(sampler),
+      ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
+    },
+  });
+  return { graph, ...answer };
 }
 
 /** As A1111's `info` shows them: with their tags, without comments. */

@@ -5,6 +5,7 @@ import type { Activity, Endpoint } from "../../endpoint.ts";
 import type { BodyReader } from "./body.ts";
 import { errorHeaders } from "./errors.ts";
 import { invokeFromHttp } from "./invoke.ts";
+import { sdapiImages } from "./sdapi-images.ts";
 
 const TXT2IMG = "sdapi/txt2img";
 
@@ -16,6 +17,7 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader): Hono {
     return result.status === "failed" ? respond(context, result.error) : context.json(result.body as object);
   });
   routes.get("/progress", (context) => context.json(progressOf(endpoint.activity(TXT2IMG))));
+  routes.route("/", sdapiImages(bodies));
   return routes;
 }
 

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { answerSdapi } from "../../../../handler/outputs/sdapi-response.ts";
 import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
+import { txt2imgSchema } from "../../../../handler/request/sdapi-fields.ts";
+import manifest from "../../../../package.json" with { type: "json" };
+import { resolveSampler } from "../../../../workflows/sampler-names.ts";
+import recordedInfotexts from "../../../fixtures/sdapi/infotext.json" with { type: "json" };
 import recordedQuotes from "../../../fixtures/sdapi/infotext-quote.json" with { type: "json" };
 import recordedFields from "../../../fixtures/sdapi/txt2img-fields.json" with { type: "json" };
 import recordedValues from "../../../fixtures/sdapi/txt2img-values.json" with { type: "json" };
@@ -91,13 +96,97 @@ describe("infotext", () => {
     const body = { prompt: "a fox, red", negative_prompt: "blurry", seed: 42, steps: 20, cfg_scale: 7.5, width: 513 };
     const { infotexts } = await infoOf({ ...body, sampler_name: "DPM++ 2M" });
     expect(infotexts).toEqual([
-      "a fox, red\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 513x512, Model: model.v2, RNG: CPU",
+      `a fox, red\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 513x512, Model: model.v2, RNG: CPU, SGM noise multiplier: True, Version: comfy-endpoint ${manifest.version}`,
     ]);
   });
 
   test("has one text per picture, with its own seed", async () => {
     const { infotexts } = await infoOf({ batch_size: 2, seed: 7 }, [output(), output()]);
     expect(infotexts.map((text) => /Seed: (\d+)/.exec(text)?.[1])).toEqual(["7", "8"]);
+  });
+
+  interface Generated {
+    name: string;
+    route: string;
+    request: Record<string, unknown>;
+    images: unknown[];
+    info?: Record<string, unknown> & { infotexts: string[] };
+    infotexts?: string[];
+    extra_generation_params?: object;
+    info_rest?: object;
+  }
+
+  /** What a plain picture depends on; the other requests are for the features that they ask for. */
+  const PLAIN =
+    "prompt negative_prompt steps seed subseed sampler_name sampler_index scheduler cfg_scale width height batch_size n_iter denoising_strength";
+  const isPlain = ({ route, request }: Generated) =>
+    route === "txt2img" &&
+    Object.keys(request).every((field) => PLAIN.split(" ").includes(field)) &&
+    !/[#<]|\[.*[:|]/.test(`${request["prompt"]} ${request["negative_prompt"]}`);
+  /** Refused by name where A1111 takes another sampler, and samplers and a scheduler that ComfyUI lacks. */
+  const REFUSED = /unknown sampler|nonsense|PLMS|Restart|Align Your Steps/;
+  /** Aliases and case are honoured where A1111 takes another sampler. */
+  const NAMED_OTHERWISE = /lower case|alias/;
+  const generated = (recordedInfotexts.create as unknown as Generated[]).filter(
+    (it) => isPlain(it) && !REFUSED.test(it.name) && !NAMED_OTHERWISE.test(it.name),
+  );
+  /** The model and the backend are the installation's. */
+  const withoutInstallation = (infotext: string) =>
+    infotext.replace(/, (Model hash|Model|RNG|SGM noise multiplier|Version): [^,]+/g, "");
+
+  test.each(generated)("and is A1111's, with all of info, for: $name", async (recorded) => {
+    const {
+      infotexts,
+      extra_generation_params: extra,
+      ...info
+    } = await infoOf(
+      recorded.request,
+      recorded.images.map(() => output()),
+    );
+    const expected = recorded.infotexts ?? recorded.info!.infotexts;
+    expect(infotexts.map(withoutInstallation)).toEqual(expected.map(withoutInstallation));
+    const { extra_generation_params, infotexts: _, ...whole } = (recorded.info ?? {}) as Record<string, unknown>;
+    expect(extra).toEqual(recorded.extra_generation_params ?? extra_generation_params);
+    const { sd_model_name, sd_model_hash, version, ...comparable } = whole;
+    expect(info).toMatchObject({ ...comparable, ...recorded.info_rest });
+  });
+
+  test("with hires fix, a VAE and clip skip is A1111's too", async () => {
+    const { encode } = answerSdapi({
+      fields: txt2imgSchema.parse({ prompt: "a cat", steps: 4, sampler_name: "DPM++ 2M", scheduler: "Karras" }),
+      seeds: [42n],
+      sampler: resolveSampler("DPM++ 2M", "Karras"),
+      checkpoint: "m.ckpt",
+      hasInfotext: true,
+      prompt: "a cat <lora:style:0.4>",
+      negativePrompt: "",
+      vae: "my.vae.safetensors",
+      clipSkip: 2,
+      width: 384,
+      height: 256,
+      denoisingStrength: 1,
+      extraParameters: {
+        "Denoising strength": 1,
+        "Hires prompt": null,
+        "Hires negative prompt": "low: res",
+        "Hires upscale": 2,
+        "Hires steps": 3,
+        "Hires upscaler": "Latent",
+      },
+    });
+    const answer = encode(completed([output()])) as { info: string };
+    const { infotexts, ...info } = JSON.parse(answer.info) as Record<string, unknown> & { infotexts: string[] };
+    expect(infotexts[0]?.split("RNG")).toEqual([
+      "a cat <lora:style:0.4>\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.0, Seed: 42, Size: 384x256, Model: m, VAE: my.vae.safetensors, Denoising strength: 1.0, Clip skip: 2, ",
+      `: CPU, Hires negative prompt: "low: res", Hires upscale: 2.0, Hires steps: 3, Hires upscaler: Latent, SGM noise multiplier: True, Version: comfy-endpoint ${manifest.version}`,
+    ]);
+    expect(info).toMatchObject({
+      width: 384,
+      clip_skip: 2,
+      denoising_strength: 1,
+      sd_vae_name: "my.vae.safetensors",
+      extra_generation_params: { "Hires prompt": null, "Hires upscale": 2, "Schedule type": "Karras" },
+    });
   });
 
   interface Recorded {
@@ -130,6 +219,6 @@ describe("infotext", () => {
 
   test.each(quotable)("writes the model %j as %s", async (name, quoted) => {
     const { infotexts } = await infoOf({ prompt: "x" }, [output()], `${name}.ckpt`);
-    expect(infotexts[0]).toContain(`, Model: ${quoted}, RNG: CPU`);
+    expect(infotexts[0]).toContain(`, Model: ${quoted}, RNG: CPU, `);
   });
 });

@@ -34,7 +34,7 @@ test.each<[string, object, Record<string, unknown>]>([
   [
     "hires scheduler",
     { ...HIRES, sampler_name: "DPM++ 2M", scheduler: "Karras", hr_scheduler: "Exponential" },
-    { ...PLAIN_HIRES, "Hires schedule type": "Exponential" },
+    { ...PLAIN_HIRES, "Schedule type": "Karras", "Hires schedule type": "Exponential" },
   ],
   ["hires checkpoint", { ...HIRES, hr_checkpoint_name: "refiner" }, { ...PLAIN_HIRES, "Hires checkpoint": "refiner" }],
   [

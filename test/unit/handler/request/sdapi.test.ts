@@ -122,7 +122,6 @@ describe("what cannot be honoured is refused by name", () => {
     ["script_name", "X/Y/Z plot"],
     ["alwayson_scripts", { ControlNet: { args: [{ module: "canny" }] } }],
     ["alwayson_scripts", { ADetailer: { args: [true, false, { ad_model: "face" }] } }],
-    ["infotext", "a fox"],
   ])("%s: %j", (field, value) => {
     const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value }));
     expect(error).toMatchObject({ code: "unsupported_feature", details: { field } });
@@ -284,4 +283,47 @@ test.each([
   [false, false],
 ])("send_images %s: inline %s", (send_images, isInline) => {
   expect(parseTxt2Img({ send_images }).delivery).toEqual({ isInline });
+});
+
+describe("the picture file", () => {
+  test.each<[object, object]>([
+    [{ samples_format: "png", enable_pnginfo: false }, { isInline: true }],
+    [{ samples_format: "jpg" }, { isInline: true, convert: { format: "jpg", options: { quality: 80 } } }],
+    [
+      { samples_format: "jpeg", jpeg_quality: "55" },
+      { isInline: true, convert: { format: "jpeg", options: { quality: 55 } } },
+    ],
+    [
+      { samples_format: "webp", webp_lossless: true },
+      { isInline: true, convert: { format: "webp", options: { quality: 80, lossless: true } } },
+    ],
+  ])("%j", (override_settings, delivery) => {
+    expect(parseTxt2Img({ override_settings }).delivery).toEqual(delivery);
+  });
+
+  test.each([
+    ["samples_format", "gif", "Invalid image format"],
+    ["jpeg_quality", 0, ">=1"],
+    ["jpeg_quality", 101, "<=100"],
+    ["webp_lossless", "x", "boolean"],
+  ])("%s %j is refused", (option, value, message) => {
+    const error = thrownBy(() => parseTxt2Img({ override_settings: { [option]: value } }));
+    expect(error).toMatchObject({ code: "invalid_request" });
+    expect(error.message).toContain(`override_settings.${option}: `);
+    expect(error.message).toContain(message);
+  });
+
+  test("asking for what is so anyway is accepted, for anything else it is refused", () => {
+    expect(() =>
+      parseTxt2Img({ override_settings: { randn_source: "CPU", sgm_noise_multiplier: true } }),
+    ).not.toThrow();
+    const error = thrownBy(() => parseTxt2Img({ override_settings: { randn_source: "NV" } }));
+    expect(error).toMatchObject({ details: { field: "override_settings.randn_source" } });
+  });
+});
+
+test("what an infotext asks for is refused by name as well", () => {
+  const infotext = "a fox\nSteps: 6, Sampler: Euler, Seed: 3, Tiling: True";
+  const error = thrownBy(() => parseTxt2Img({ infotext }));
+  expect(error).toMatchObject({ code: "unsupported_feature", details: { field: "override_settings.tiling" } });
 });

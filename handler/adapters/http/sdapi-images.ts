@@ -1,0 +1,50 @@
+/** A1111's routes about pictures that are there already. */
+import { type Context, Hono } from "hono";
+import { EndpointError } from "../../../runtime/errors.ts";
+import { parseInfotext } from "../../infotext/parse.ts";
+import { readInfotext } from "../../outputs/read-infotext.ts";
+import type { BodyReader } from "./body.ts";
+
+export function sdapiImages(bodies: BodyReader): Hono {
+  return new Hono().post("/png-info", (context) =>
+    bodies.read(context, async (payload) => {
+      const image = imageField(payload);
+      if (typeof image !== "string") return context.json({ detail: [image] }, 422);
+      const info = readInfotext(decodeImage(image.trim()));
+      if (info === undefined) return invalidImage(context);
+      return context.json({ info: info.infotext, items: info.items, parameters: parseInfotext(info.infotext) });
+    }),
+  );
+}
+
+interface Complaint {
+  loc: string[];
+  msg: string;
+  type: string;
+}
+
+/** The field as text, by pydantic's rules, or what pydantic says of it. */
+function imageField(payload: unknown): string | Complaint {
+  if (typeof payload !== "object" || payload === null)
+    return { loc: ["body"], msg: "value is not a valid dict", type: "type_error.dict" };
+  const { image } = payload as { image?: unknown };
+  const complain = (msg: string, type: string) => ({ loc: ["body", "image"], msg, type });
+  if (image === undefined) return complain("field required", "value_error.missing");
+  if (image === null) return complain("none is not an allowed value", "type_error.none.not_allowed");
+  return typeof image === "object" ? complain("str type expected", "type_error.str") : String(image);
+}
+
+/** Base64, bare or in a data URI. @throws EndpointError `unsupported_feature` for an address. */
+function decodeImage(image: string): Buffer {
+  if (/^https?:\/\//i.test(image))
+    throw new EndpointError(
+      "unsupported_feature",
+      "image: pictures are not fetched from addresses; send the file as base64",
+      { details: { field: "image" } },
+    );
+  return Buffer.from(image.startsWith("data:image/") ? image.slice(image.indexOf(",") + 1) : image, "base64");
+}
+
+/** A1111's words; its status is 500, as if the fault were the server's. */
+const invalidImage = (context: Context) =>
+  context.json({ error: "HTTPException", detail: "Invalid encoded image", body: "", errors: "" }, 400);
