@@ -8,16 +8,21 @@ import { encodeSdapi } from "../outputs/sdapi-response.ts";
 import { fieldErrors } from "./field-errors.ts";
 import type { BuiltGraph, Request } from "./request.ts";
 import { type Txt2ImgFields, txt2imgSchema, unsupportedField } from "./sdapi-fields.ts";
+import { checkTypes, TXT2IMG_TYPES } from "./sdapi-model.ts";
 
 /** A1111 draws random seeds from 0 to this. */
 const MAX_RANDOM_SEED = 4_294_967_293;
 const MAX_PICTURES = 100;
 const CHECKPOINT = "sd_model_checkpoint";
 
-/** @throws EndpointError `invalid_request`, `unsupported_feature`, `unknown_sampler`. */
-export function parseTxt2Img(payload: unknown): Request {
+/**
+ * @param options A1111's options that hold where the request has none.
+ * @throws EndpointError `invalid_request`, `unsupported_feature`, `unknown_sampler`.
+ */
+export function parseTxt2Img(payload: unknown, options: Readonly<Record<string, unknown>> = {}): Request {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload))
     throw new EndpointError("invalid_request", "value is not a valid dict");
+  checkTypes(TXT2IMG_TYPES, payload);
   const parsed = txt2imgSchema.safeParse(payload);
   if (!parsed.success) throw fieldErrors(parsed.error);
   const fields = parsed.data;
@@ -32,13 +37,18 @@ export function parseTxt2Img(payload: unknown): Request {
     kind: "sdapi/txt2img",
     delivery: { isInline: fields.send_images },
     extraData: {},
-    build: (catalogue) => build(fields, pictures, catalogue),
+    build: (catalogue) => build(fields, pictures, catalogue, options),
   };
 }
 
-function build(fields: Txt2ImgFields, pictures: number, catalogue: Catalogue): BuiltGraph {
+function build(
+  fields: Txt2ImgFields,
+  pictures: number,
+  catalogue: Catalogue,
+  options: Readonly<Record<string, unknown>>,
+): BuiltGraph {
   const sampler = resolveSampler(fields.sampler_name || fields.sampler_index, fields.scheduler);
-  const checkpoint = findCheckpoint(fields.override_settings?.[CHECKPOINT], catalogue);
+  const checkpoint = findCheckpoint(fields.override_settings?.[CHECKPOINT] ?? options[CHECKPOINT], catalogue);
   const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
   const seeds = Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, first + BigInt(index)));
   const graph = buildTxt2Img({
@@ -58,7 +68,7 @@ function build(fields: Txt2ImgFields, pictures: number, catalogue: Catalogue): B
 }
 
 /** A title (`name.safetensors [hash]`), a model name, or a file name, with or without its extension and folder; none: the first. */
-function findCheckpoint(wanted: unknown, { checkpoints }: Catalogue): string {
+export function findCheckpoint(wanted: unknown, { checkpoints }: Catalogue): string {
   const [first] = checkpoints;
   if (first === undefined) throw new EndpointError("unknown_model", "this worker has no checkpoint");
   if (wanted === undefined || wanted === null || wanted === "") return first;

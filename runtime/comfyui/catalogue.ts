@@ -49,6 +49,11 @@ export class Catalogue {
     return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
   }
 
+  /** VAE files; the loader also offers approximations that come without a file. */
+  get vaes(): string[] {
+    return this.choices("VAELoader", "vae_name").filter((name) => /\.\w+$/.test(name));
+  }
+
   get checkpoints(): string[] {
     return this.choices("CheckpointLoaderSimple", "ckpt_name");
   }

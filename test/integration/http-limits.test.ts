@@ -112,13 +112,18 @@ test("bad bodies are 4xx with what was wrong and where", async () => {
     [
       "/sdapi/v1/txt2img",
       '{"sampler_name": "Eulr"}',
-      422,
-      { error: "unknown_sampler", detail: expect.stringContaining("DPM++ 2M") },
+      404,
+      {
+        error: "unknown_sampler",
+        detail: "Sampler not found",
+        body: { available: expect.arrayContaining(["DPM++ 2M"]) },
+        errors: expect.stringContaining("DPM++ 2M"),
+      },
     ],
     [
       "/sdapi/v1/txt2img",
       '{"override_settings": {"sd_model_checkpoint": "nope"}}',
-      422,
+      404,
       { error: "unknown_model", detail: expect.stringContaining("tiny-sd15") },
     ],
     ["/nowhere", "{}", 404, { error: { code: "not_found" } }],
