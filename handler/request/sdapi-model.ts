@@ -101,7 +101,7 @@ const CHECKS: Readonly<Record<Exclude<Kind, "texts">, { fits(value: unknown): bo
 export function checkTypes(types: Readonly<Record<string, Kind | `${Kind}!`>>, payload: object): void {
   const given = payload as Record<string, unknown>;
   const issues = Object.entries(types).flatMap(([field, type]) =>
-    Object.hasOwn(given, field) ? issuesOf(field, type, given[field]) : [],
+    given[field] === undefined ? [] : issuesOf(field, type, given[field]),
   );
   if (issues.length === 0) return;
   const text = issues.map(({ field, message }) => `${field}: ${message}`).join("; ");

@@ -153,7 +153,7 @@ test("progress tells step and steps of the txt2img that runs, and zeros when non
 
 test("with API_TOKEN every work route asks for it, health does not", async () => {
   const guarded = await startEndpoint({ API_TOKEN: "s3cret" });
-  const authorized = { headers: { authorization: "Bearer s3cret" } };
+  const authorized = { headers: { authorization: "Bearer s3cret", "content-type": "application/json" } };
   expect((await guarded.post("/sdapi/v1/txt2img", quickTxt2Img())).status).toBe(401);
   expect((await guarded.post("/prompt", {}, { headers: { authorization: "Bearer wrong" } })).status).toBe(401);
   expect((await guarded.post("/sdapi/v1/txt2img", quickTxt2Img(), authorized)).status).toBe(200);
