@@ -316,6 +316,9 @@ describe("transport", () => {
     const refused = await fetch(`${open.url}${PREFIX}/cmd-flags`, { headers: page });
     expect(refused.status, "the page may read that it needs a password").toBe(401);
     expect(refused.headers.get("access-control-allow-origin")).toBe("https://page.example");
+    const unnamed = await startEndpoint({ CORS_ORIGINS: "*" });
+    const anyone = await fetch(`${unnamed.url}${PREFIX}/cmd-flags`, { headers: page });
+    expect(anyone.headers.get("access-control-allow-origin")).toBe("*");
     const stranger = await fetch(`${open.url}${PREFIX}/cmd-flags`, { headers: { origin: "https://other.example" } });
     expect(stranger.headers.get("access-control-allow-origin")).toBeNull();
   });

@@ -6,14 +6,16 @@ const MAX_AGE_SECONDS = "600";
 
 /** @param origins as browsers send them; `*` allows any; none: no page of another origin may read an answer. */
 export function cors(origins: readonly string[]): MiddlewareHandler {
-  const isAllowed = (origin: string) => origins.includes("*") || origins.includes(origin);
+  // A browser sends no credentials of its own to a server that lets everybody in.
+  const anyone = origins.includes("*");
+  const isAllowed = (origin: string) => anyone || origins.includes(origin);
   return async (context, next) => {
     const origin = context.req.header("origin");
     if (origin === undefined) return next();
     const headers = {
       "access-control-allow-credentials": "true",
       vary: "Origin",
-      ...(isAllowed(origin) && { "access-control-allow-origin": origin }),
+      ...(isAllowed(origin) && { "access-control-allow-origin": anyone ? "*" : origin }),
     };
     const isPreflight =
       context.req.method === "OPTIONS" && context.req.header("access-control-request-method") !== undefined;

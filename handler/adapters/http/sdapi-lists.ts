@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { type Context, Hono } from "hono";
 import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
+import type { SystemStats } from "../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../runtime/engine.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../workflows/sampler-names.ts";
@@ -127,9 +128,7 @@ const pathOf = (engine: Engine, folder: string, file: string) => engine.models.p
 
 const stem = (file: string) => file.replace(/\.[^./]+$/, "");
 
-type Stats = Awaited<ReturnType<NonNullable<Engine["supervisor"]["current"]>["link"]["client"]["systemStats"]>>;
-
-function memoryOf(stats: Stats | undefined) {
+function memoryOf(stats: SystemStats | undefined) {
   const amount = (free = 0, total = 0) => ({ free, used: total - free, total });
   const device = stats?.devices.find(({ type }) => type === "cuda");
   const uncounted = { current: 0, peak: 0 };
