@@ -28,6 +28,19 @@ const words = z.string().transform((value, context) => {
   }
 });
 
+/** `user:password`, separated by commas; or one a line, in which case a password may hold commas. */
+const credentials = z.string().transform((value, context) => {
+  const pairs = value.split(value.includes("\n") ? "\n" : ",").map((pair) => pair.trim());
+  const given = pairs.filter(Boolean);
+  if (given.length === 0 || !given.every((pair) => /^[^:]+:./.test(pair))) {
+    context.addIssue("must be user:password, several separated by commas or one a line");
+    return z.NEVER;
+  }
+  return given;
+});
+
+const list = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
+
 const SETTINGS = {
   HOST: { schema: text.default("127.0.0.1"), description: "address that the HTTP face listens on" },
   PORT: {
@@ -38,6 +51,16 @@ const SETTINGS = {
     schema: text.optional(),
     description: "bearer token that every work route asks for; unset: no check",
     isSecret: true,
+  },
+  SDAPI_AUTH: {
+    schema: credentials.optional(),
+    description:
+      "`user:password` that A1111's routes ask for (Basic) in place of the token; several separated by commas, or one a line",
+    isSecret: true,
+  },
+  CORS_ORIGINS: {
+    schema: list.default([]),
+    description: "origins whose pages may call this worker from a browser, separated by commas; `*`: any; unset: none",
   },
   MAX_BODY_SIZE_MB: {
     schema: z.coerce.number().positive().default(100),

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine } from "../runtime/engine.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
+import { Activity } from "./activity.ts";
 import { handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
@@ -19,20 +20,18 @@ export interface EndpointOptions {
   timeoutMs: number;
 }
 
-/** What runs at this moment, for progress queries. */
-export interface Activity {
-  kind: string;
-  startedAt: number;
-  progress: Progress | undefined;
-}
+type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onStart" | "onProgress" | "onPreview">;
+type Taken = Omit<ParsedInvocation, keyof Watch>;
 
+/** Previews cost every step some milliseconds, so that only they get them who ask again and again. */
+const PREVIEW_INTEREST_MS = 60_000;
 /** A long prompt shows in the log that it moves. */
 const PROGRESS_LOG_MS = 5_000;
 
 function progressLog(activity: Activity, log: Logger): (progress: Progress) => void {
   let loggedAt = Date.now();
   return (progress) => {
-    activity.progress = progress;
+    activity.advance(progress);
     if (Date.now() - loggedAt < PROGRESS_LOG_MS) return;
     loggedAt = Date.now();
     log.info({ ...progress }, `step ${progress.value} of ${progress.max}`);
@@ -44,15 +43,30 @@ export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
   #isDraining = false;
+  #previewsWantedUntil = 0;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.engine = options.engine;
   }
 
-  /** The oldest invocation of a kind that is being worked on. */
+  /** The oldest invocation in flight whose kind begins so. */
   activity(kind: string): Activity | undefined {
-    return [...this.#inFlight].find(({ activity }) => activity.kind === kind)?.activity;
+    return this.#oldest(kind)?.activity;
+  }
+
+  /** Ends the oldest invocation in flight whose kind begins so; its caller is answered with `cancelled`. */
+  interrupt(kind: string): void {
+    this.#oldest(kind)?.abort.abort(new EndpointError("cancelled", "the generation was interrupted"));
+  }
+
+  /** Somebody looks at previews: prompts that begin within the next minute make them. */
+  wantPreviews(): void {
+    this.#previewsWantedUntil = Date.now() + PREVIEW_INTEREST_MS;
+  }
+
+  #oldest(kind: string) {
+    return [...this.#inFlight].find(({ activity }) => activity.kind.startsWith(kind));
   }
 
   /** Why no invocation would be taken now; undefined when one would. */
@@ -71,27 +85,23 @@ export class Endpoint {
   /** Runs one invocation; never throws, always ends: by success, failure, deadline, or the drain. */
   async invoke(invocation: Invocation): Promise<InvocationResult> {
     const { refusal } = this;
-    let parsed: Omit<ParsedInvocation, "onProgress">;
+    let parsed: Taken;
     try {
       if (refusal) throw refusal;
-      const request = parseRequest(invocation.payload, invocation.dialect);
+      const request = parseRequest(invocation.payload, invocation.dialect, invocation.options);
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
       return this.#failed(invocation.id ?? randomUUID(), error);
     }
     const abort = new AbortController();
-    const activity: Activity = { kind: parsed.request.kind, startedAt: Date.now(), progress: undefined };
+    const activity = new Activity(parsed.request.kind);
     const context = { invocationId: parsed.id, platform: invocation.source };
     const entry = { abort, activity, finished: withLogContext(context, () => this.#run(parsed, abort, activity)) };
     this.#inFlight.add(entry);
     return entry.finished.finally(() => this.#inFlight.delete(entry));
   }
 
-  async #run(
-    invocation: Omit<ParsedInvocation, "onProgress">,
-    abort: AbortController,
-    activity: Activity,
-  ): Promise<InvocationResult> {
+  async #run(invocation: Taken, abort: AbortController, activity: Activity): Promise<InvocationResult> {
     const { engine, outputs, log, timeoutMs } = this.#options;
     const { id } = invocation;
     const tooLate = () =>
@@ -103,13 +113,24 @@ export class Endpoint {
       return {
         id,
         status: "succeeded",
-        body: await handle({ ...invocation, signal, onProgress: progressLog(activity, log) }, { engine, outputs, log }),
+        body: await handle({ ...invocation, signal, ...this.#watch(activity) }, { engine, outputs, log }),
       };
     } catch (error) {
       return this.#failed(id, error);
     } finally {
       clearTimeout(deadline);
     }
+  }
+
+  #watch(activity: Activity): Watch {
+    return {
+      wantsPreviews: Date.now() < this.#previewsWantedUntil,
+      onStart: (graph) => activity.start(graph),
+      onProgress: progressLog(activity, this.#options.log),
+      onPreview: (picture) => {
+        activity.preview = picture;
+      },
+    };
   }
 
   #failed(id: string, thrown: unknown): InvocationResult {

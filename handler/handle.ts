@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Catalogue } from "../runtime/comfyui/catalogue.ts";
 import type { FileReference } from "../runtime/comfyui/client.ts";
+import type { Graph } from "../runtime/comfyui/graph.ts";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine, RunOptions } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
@@ -25,7 +26,12 @@ export interface Collaborators {
 export interface ParsedInvocation extends Invocation {
   id: string;
   request: Request;
+  /** Whether pictures of the way are wanted. */
+  wantsPreviews: boolean;
+  /** The engine begins with this graph. */
+  onStart(graph: Graph): void;
   onProgress(progress: Progress): void;
+  onPreview(picture: Buffer): void;
 }
 
 /**
@@ -45,12 +51,14 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
 
     const options: RunOptions = {
       signal,
-      extraData: request.extraData,
+      extraData: { ...request.extraData, ...(invocation.wantsPreviews && { preview_method: "latent2rgb" }) },
       onStart: (promptId) => {
         clock.lap("queued");
+        invocation.onStart(graph);
         log.info({ promptId, kind: request.kind }, "prompt queued");
       },
       onProgress: invocation.onProgress,
+      onPreview: invocation.onPreview,
     };
     const produce = async () => {
       const run = await engine.run(graph, options);

@@ -10,6 +10,7 @@ import type { PromptResult } from "./comfyui/prompt-record.ts";
 import { type PromptOptions, runPrompt } from "./comfyui/run-prompt.ts";
 import { EndpointError } from "./errors.ts";
 import type { EnginePlan } from "./launch.ts";
+import { ModelFiles, type ModelFolders } from "./model-files.ts";
 import { Permit } from "./permit.ts";
 import type { ServingEngine, Supervisor } from "./supervisor.ts";
 
@@ -41,12 +42,21 @@ export interface OutputFiles {
 
 export class Engine implements OutputFiles {
   readonly supervisor: Supervisor;
+  readonly models: ModelFiles;
   readonly #plan: EnginePlan;
+  #modelFolders: ModelFolders | undefined;
   readonly #permit = new Permit();
 
   constructor(plan: EnginePlan, supervisor: Supervisor) {
     this.#plan = plan;
     this.supervisor = supervisor;
+    this.models = new ModelFiles(() => this.#modelFolders ?? {});
+  }
+
+  /** Asks the engine, once, where its models lie; nowhere, when it runs on a machine that need not be ours. */
+  async findModels(signal: AbortSignal): Promise<void> {
+    if (this.#plan.kind === "external") return;
+    this.#modelFolders ??= await (await this.supervisor.whenServing(signal)).link.client.modelFolders();
   }
 
   /** Prompts that wait for their turn. */

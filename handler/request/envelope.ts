@@ -1,7 +1,7 @@
 /** Finds out which of the known request forms a payload has. */
 import { EndpointError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
-import type { Dialect } from "../invocation.ts";
+import type { Dialect, Invocation } from "../invocation.ts";
 import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
@@ -13,8 +13,8 @@ const ACCEPTED_FORMS =
   'accepted are {"prompt": GRAPH}, {"workflow": GRAPH}, {"input": {"workflow": GRAPH}}, {"input": {"workflow_json": GRAPH}}, a bare GRAPH (API format), and an A1111 txt2img body ({"prompt": "text", ...}), also as {"input": ...}';
 
 /** @throws EndpointError `invalid_request`, `unsupported_feature`. */
-export function parseRequest(payload: unknown, dialect: Dialect): Request {
-  if (dialect === "sdapi/txt2img") return parseTxt2Img(payload);
+export function parseRequest(payload: unknown, dialect: Dialect, options?: Invocation["options"]): Request {
+  if (dialect === "sdapi/txt2img") return parseTxt2Img(payload, options);
   if (!isObject(payload))
     throw new EndpointError("invalid_request", `the payload must be a JSON object; ${ACCEPTED_FORMS}`);
   if (dialect === "comfyui-api") {

@@ -22,6 +22,7 @@ import {
   unsupportedField,
   withoutPlaceholders,
 } from "./sdapi-fields.ts";
+import { checkTypes, TXT2IMG_TYPES } from "./sdapi-model.ts";
 import { findCheckpoint, findLora, findOtherCheckpoint, findVae, type Networks, takeNetworks } from "./sdapi-models.ts";
 import { type Options, parseOptions } from "./sdapi-options.ts";
 import { refuseScripts } from "./sdapi-scripts.ts";
@@ -39,10 +40,14 @@ interface Txt2ImgRequest {
   pictureOptions: PictureOptions;
 }
 
-/** @throws EndpointError `invalid_request`, `unsupported_feature`, `unknown_sampler`. */
-export function parseTxt2Img(given: unknown): Request {
+/**
+ * @param workerOptions A1111's options that hold where the request has none.
+ * @throws EndpointError `invalid_request`, `unsupported_feature`, `unknown_sampler`.
+ */
+export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new EndpointError("invalid_request", "value is not a valid dict");
+  checkTypes(TXT2IMG_TYPES, given);
   const payload = applyInfotext(withoutPlaceholders(given as Record<string, unknown>), "txt2img");
   const parsed = txt2imgSchema.safeParse(payload);
   if (!parsed.success) throw fieldErrors(parsed.error);
@@ -51,7 +56,7 @@ export function parseTxt2Img(given: unknown): Request {
   const fields = parsed.data;
   refuseUnsupported(payload, fields);
   refuseScripts(fields.alwayson_scripts);
-  const options = parseOptions(fields.override_settings);
+  const options = parseOptions({ ...workerOptions, ...fields.override_settings });
   const pictureOptions = parsePictureOptions(fields.override_settings);
   const pictures = fields.batch_size * fields.n_iter;
   if (pictures > MAX_PICTURES)

@@ -52,6 +52,11 @@ export class Catalogue {
     return Array.isArray(names) ? names.filter((name) => typeof name === "string") : [];
   }
 
+  /** VAE files; the loader also offers approximations that come without a file. */
+  get vaes(): string[] {
+    return this.choices("VAELoader", "vae_name").filter((name) => /\.\w+$/.test(name));
+  }
+
   /** Whether an input names a file of the input folder. */
   isInputFile(classType: string, input: string): boolean {
     const [, options] = this.#spec(classType, input);

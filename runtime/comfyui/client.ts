@@ -24,7 +24,8 @@ export interface FileReference {
 }
 
 export interface SystemStats {
-  system: { comfyui_version?: string; emulator?: boolean };
+  /** Bytes. */
+  system: { comfyui_version?: string; emulator?: boolean; ram_total?: number; ram_free?: number };
   devices: { name: string; type: string; vram_total: number; vram_free: number }[];
 }
 
@@ -112,8 +113,14 @@ export function createClient(baseUrl: string) {
         () => false,
       ),
     systemStats: (timeoutMs?: number) => json<SystemStats>("/system_stats", undefined, timeoutMs),
+    /** Names of the textual inversions, without extension. */
     embeddings: () => json<string[]>("/embeddings"),
     objectInfo: () => json<Record<string, unknown>>("/object_info", undefined, 120_000),
+    /** Model folder names to their places on ComfyUI's machine; empty where this ComfyUI does not tell. */
+    async modelFolders(): Promise<Record<string, string[]>> {
+      const { status, body } = await call("/internal/folder_paths");
+      return isOk(status) ? (JSON.parse(body.toString()) as Record<string, string[]>) : {};
+    },
 
     /** The bytes of an output; undefined when ComfyUI does not find it. */
     async view({ filename, subfolder, type }: FileReference): Promise<Buffer | undefined> {

@@ -25,6 +25,8 @@ export interface PromptOptions {
   signal: AbortSignal;
   extraData?: Record<string, unknown>;
   onProgress?(progress: Progress): void;
+  /** A JPEG or PNG of the picture as it is so far; only when `extraData.preview_method` asks for it. */
+  onPreview?(picture: Buffer): void;
 }
 
 export interface RunningPrompt {
@@ -107,6 +109,7 @@ class FollowedPrompt {
         if (message.type === "progress") this.#reportProgress(message.data);
         if (this.#record.apply(message) && !this.#hasGap) this.#end.resolve();
       },
+      onPreview: (picture) => this.#options.onPreview?.(picture),
       onGap: () => {
         this.#hasGap = true;
       },

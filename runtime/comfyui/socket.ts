@@ -11,6 +11,8 @@ export interface EngineMessage {
 
 export interface PromptListener {
   onMessage(message: EngineMessage): void;
+  /** A picture of the prompt that runs, while it runs; which one that is, the frame does not say. */
+  onPreview?(picture: Buffer): void;
   /** The connection was lost: messages may have been missed, and those of a prompt sent under the old client id will not come. */
   onGap(): void;
 }
@@ -43,6 +45,15 @@ function decodeMessage(text: string): { type: string; data: Record<string, unkno
   } catch {
     return undefined;
   }
+}
+
+/** Frame type, picture type, picture; as ComfyUI sends it to clients that declare no features. */
+const PREVIEW_FRAME = 1;
+const PREVIEW_HEADER_BYTES = 8;
+
+function decodePreview(frame: Buffer): Buffer | undefined {
+  if (frame.length <= PREVIEW_HEADER_BYTES || frame.readUInt32BE(0) !== PREVIEW_FRAME) return undefined;
+  return frame.subarray(PREVIEW_HEADER_BYTES);
 }
 
 /** @param baseUrl of the engine, `http://...` or `https://...`, without a trailing slash. */
@@ -82,7 +93,11 @@ export function openSocket(baseUrl: string): EngineSocket {
     });
     socket.on("message", (data, isBinary) => {
       alive = true;
-      if (isBinary) return; // a preview that nobody asked for
+      if (isBinary) {
+        const picture = decodePreview(data as Buffer);
+        if (picture) for (const listener of listeners.values()) listener.onPreview?.(picture);
+        return;
+      }
       const message = decodeMessage(data.toString());
       if (message === undefined) return;
       if (message.type === "status" && current === undefined) {

@@ -112,13 +112,18 @@ test("bad bodies are 4xx with what was wrong and where", async () => {
     [
       "/sdapi/v1/txt2img",
       '{"sampler_name": "Eulr"}',
-      422,
-      { error: "unknown_sampler", detail: expect.stringContaining("DPM++ 2M") },
+      404,
+      {
+        error: "unknown_sampler",
+        detail: "Sampler not found",
+        body: { available: expect.arrayContaining(["DPM++ 2M"]) },
+        errors: expect.stringContaining("DPM++ 2M"),
+      },
     ],
     [
       "/sdapi/v1/txt2img",
       '{"override_settings": {"sd_model_checkpoint": "nope"}}',
-      422,
+      404,
       { error: "unknown_model", detail: expect.stringContaining("tiny-sd15") },
     ],
     ["/nowhere", "{}", 404, { error: { code: "not_found" } }],
@@ -148,7 +153,7 @@ test("progress tells step and steps of the txt2img that runs, and zeros when non
 
 test("with API_TOKEN every work route asks for it, health does not", async () => {
   const guarded = await startEndpoint({ API_TOKEN: "s3cret" });
-  const authorized = { headers: { authorization: "Bearer s3cret" } };
+  const authorized = { headers: { authorization: "Bearer s3cret", "content-type": "application/json" } };
   expect((await guarded.post("/sdapi/v1/txt2img", quickTxt2Img())).status).toBe(401);
   expect((await guarded.post("/prompt", {}, { headers: { authorization: "Bearer wrong" } })).status).toBe(401);
   expect((await guarded.post("/sdapi/v1/txt2img", quickTxt2Img(), authorized)).status).toBe(200);

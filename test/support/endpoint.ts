@@ -105,7 +105,7 @@ export async function startEndpoint(
     ready: () => until(async () => (await fetch(`${url}/ready`)).status === 200),
     sampling: () =>
       until(async () => {
-        const progress = (await (await fetch(`${url}/sdapi/v1/progress`)).json()) as {
+        const progress = (await (await fetch(`${url}/sdapi/v1/progress?skip_current_image=true`)).json()) as {
           state: { sampling_step: number };
         };
         return progress.state.sampling_step > 0;

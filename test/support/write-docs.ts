@@ -1,5 +1,6 @@
 /** Writes the README's tables from the code: `node test/support/write-docs.ts`. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi-routes.ts";
 import { settingsTable } from "../../handler/config.ts";
 import { ERRORS } from "../../runtime/errors.ts";
 
@@ -7,7 +8,7 @@ export const README = new URL("../../README.md", import.meta.url);
 
 /** The README with its tables as the code has them now. @throws Error when a table has lost its markers. */
 export function withTables(readme: string): string {
-  const tables = { settings: settingsTable(), errors: errorsTable() };
+  const tables = { settings: settingsTable(), errors: errorsTable(), "sdapi-routes": sdapiRoutesTable() };
   return Object.entries(tables).reduce((text, [name, table]) => {
     const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
     const [from, to] = [text.indexOf(start) + start.length, text.indexOf(end)];
@@ -22,6 +23,11 @@ function errorsTable(): string {
       `| \`${code}\` | ${httpStatus} | ${retryable ? "yes" : "no"} | ${meaning} |`,
   );
   return ["| code | HTTP | try again? | when |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+function sdapiRoutesTable(): string {
+  const rows = Object.entries(SDAPI_ROUTES).map(([route, answer]) => `| \`${route}\` | ${answer ?? "501"} |`);
+  return ["| below `/sdapi/v1` | what it answers |", "|---|---|", ...rows].join("\n");
 }
 
 if (import.meta.main) writeFileSync(README, withTables(readFileSync(README, "utf8")));

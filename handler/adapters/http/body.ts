@@ -22,10 +22,14 @@ export class BodyReader {
   }
 
   /**
-   * Parses the body and hands it to `work`; its bytes count until that is done.
+   * Parses the body (as JSON, unless the dialect has rules of its own) and hands it to `work`; its bytes count until that is done.
    * @throws EndpointError `payload_too_large`, `queue_full` (by the declared size before anything is read), `invalid_json`.
    */
-  async read<T>(context: Context, work: (payload: unknown) => Promise<T>): Promise<T> {
+  async read<T>(
+    context: Context,
+    work: (payload: unknown) => Promise<T>,
+    parse: (text: string) => unknown = parseStrictly,
+  ): Promise<T> {
     const claim = { bytes: 0 };
     const declared = context.req.header("content-length");
     try {
@@ -94,7 +98,7 @@ async function discard(reader: BodyStream | undefined): Promise<void> {
   }
 }
 
-function parse(text: string): unknown {
+function parseStrictly(text: string): unknown {
   try {
     return parseJson(text);
   } catch (cause) {

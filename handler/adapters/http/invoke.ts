@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
-import type { Dialect, InvocationResult } from "../../invocation.ts";
+import type { Dialect, Invocation, InvocationResult } from "../../invocation.ts";
 import { invalidField } from "../../request/field-errors.ts";
 import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
@@ -13,12 +13,13 @@ export async function invokeFromHttp(
   endpoint: Endpoint,
   bodies: BodyReader,
   dialect: Dialect,
+  { parse, options }: { parse?: (text: string) => unknown; options?: Invocation["options"] } = {},
 ): Promise<InvocationResult> {
   if (endpoint.refusal) throw endpoint.refusal;
   const idempotencyKey = context.req.header("idempotency-key");
   const parsedKey = invocationId.optional().safeParse(idempotencyKey);
   if (!parsedKey.success) throw invalidField("Idempotency-Key", parsedKey.error.issues[0]!.message);
-  return bodies.read(context, (payload) =>
+  const work = (payload: unknown) =>
     endpoint.invoke({
       source: "http",
       attempt: 1,
@@ -26,8 +27,9 @@ export async function invokeFromHttp(
       payload,
       signal: clientGone(context.req.raw.signal),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
-    }),
-  );
+      ...(options && { options }),
+    });
+  return bodies.read(context, work, parse);
 }
 
 function clientGone(connection: AbortSignal): AbortSignal {

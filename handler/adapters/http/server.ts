@@ -10,9 +10,14 @@ import type { Endpoint } from "../../endpoint.ts";
 import { bearerAuth } from "./auth.ts";
 import { BodyReader } from "./body.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
+import { cors } from "./cors.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { sdapiRoutes } from "./sdapi.ts";
+import { basicAuth } from "./sdapi-auth.ts";
+import { respondWithSdapiError } from "./sdapi-errors.ts";
+import { gzipLists, processTime } from "./sdapi-headers.ts";
+import { isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi-routes.ts";
 
 const SWEEP_MS = 50;
 /** Longer than load balancers keep idle connections (60 s), or they would send into one that is being closed. */
@@ -27,19 +32,33 @@ export interface HttpFace {
 /** Listens at once, also while the engine starts: health is answered, and work waits. */
 export async function startHttp(endpoint: Endpoint, config: Config, log: Logger): Promise<HttpFace> {
   const app = new Hono();
-  app.onError((error, context) => respondWithError(context, error));
+  app.onError((error, context) =>
+    isSdapiPath(context.req.path) ? respondWithSdapiError(context, error) : respondWithError(context, error),
+  );
   app.notFound((context) => {
-    if (context.req.path.startsWith("/sdapi/")) return context.json({ detail: "Not Found" }, 404);
-    return respondWithError(
-      context,
-      new EndpointError("not_found", `there is no ${context.req.method} ${context.req.path}`),
-    );
+    const { method, path } = context.req;
+    if (!isSdapiPath(path))
+      return respondWithError(context, new EndpointError("not_found", `there is no ${method} ${path}`));
+    const redirect = withoutSlash(path);
+    return redirect === undefined
+      ? respondWithSdapiError(context, noRoute(method, path))
+      : context.redirect(redirect + new URL(context.req.url).search, 307);
   });
+  app.use(cors(config.CORS_ORIGINS));
+  app.use("/sdapi/*", processTime, gzipLists);
   app.route("/", healthRoutes(endpoint));
-  if (config.API_TOKEN !== undefined) app.use(bearerAuth(config.API_TOKEN));
+  const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
+  if (credentials !== undefined) app.use("/sdapi/*", basicAuth(credentials));
+  if (token !== undefined) {
+    const bearer = bearerAuth(token);
+    // A1111's clients know no token: where they have passwords, those take its place.
+    app.use((context, next) =>
+      credentials !== undefined && isSdapiPath(context.req.path) ? next() : bearer(context, next),
+    );
+  }
   const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
   app.route("/", comfyuiApiRoutes(endpoint, bodies));
-  app.route("/sdapi/v1", sdapiRoutes(endpoint, bodies));
+  app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
 
   const server = await listen(app, config);
   const { address, port, family } = server.address() as AddressInfo;

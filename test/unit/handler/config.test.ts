@@ -185,3 +185,31 @@ test("the table lists every setting with its default and aliases", () => {
   expect(table).toContain("| `PORT` | `3000` |");
   expect(table).toContain("Also read: `COMFY_HOME`, `COMFYUI_INSTALL_PATH`.");
 });
+
+describe("credentials of A1111's routes", () => {
+  test.each([
+    ["user:pass", ["user:pass"]],
+    ["user:pass,second:with:colon", ["user:pass", "second:with:colon"]],
+    ["user:with,comma\nsecond:pass\n", ["user:with,comma", "second:pass"]],
+  ])("%j", (value, credentials) => {
+    expect(loadConfig({ SDAPI_AUTH: value }).SDAPI_AUTH).toEqual(credentials);
+  });
+
+  test("they may lie in a file, and are never shown", () => {
+    const config = loadConfig({ SDAPI_AUTH_FILE: secretFile("user:with,comma\nsecond:pass\n") });
+    expect(config.SDAPI_AUTH).toEqual(["user:with,comma", "second:pass"]);
+    expect(describeConfig(config)).toMatchObject({ SDAPI_AUTH: "set" });
+  });
+
+  test.each(["user", ":pass", "user:", "user:pass,second", ","])("%j is a mistake", (value) => {
+    expect(mistakesOf({ SDAPI_AUTH: value })).toContain("SDAPI_AUTH");
+  });
+});
+
+test("origins are separated by commas or blanks", () => {
+  expect(loadConfig({}).CORS_ORIGINS).toEqual([]);
+  expect(loadConfig({ CORS_ORIGINS: "https://a.example, http://localhost:8080" }).CORS_ORIGINS).toEqual([
+    "https://a.example",
+    "http://localhost:8080",
+  ]);
+});

@@ -1,0 +1,50 @@
+/** How far an invocation is, for those who ask while it runs. */
+import type { Graph } from "../runtime/comfyui/graph.ts";
+import type { Progress } from "../runtime/comfyui/prompt-record.ts";
+
+const SAMPLERS: ReadonlySet<string> = new Set([
+  "KSampler",
+  "KSamplerAdvanced",
+  "SamplerCustom",
+  "SamplerCustomAdvanced",
+]);
+
+export class Activity {
+  readonly kind: string;
+  /** Milliseconds since the epoch: when it came, and from the engine's first move on, when that was. */
+  startedAt = Date.now();
+  /** Of the sampler that runs. */
+  progress: Progress | undefined;
+  /** Samplers of the graph; 0 until the engine begins with it. */
+  jobs = 0;
+  /** The picture as it is so far, when that was asked for. */
+  preview: Buffer | undefined;
+  #samplers: ReadonlySet<string> = new Set();
+  readonly #begun = new Set<string>();
+
+  constructor(kind: string) {
+    this.kind = kind;
+  }
+
+  /** Samplers that are behind the one that runs. */
+  get jobsDone(): number {
+    return Math.max(0, this.#begun.size - 1);
+  }
+
+  start(graph: Graph): void {
+    const samplers = Object.entries(graph).filter(([, { class_type }]) => SAMPLERS.has(class_type));
+    this.#samplers = new Set(samplers.map(([id]) => id));
+    this.#begun.clear();
+    this.jobs = this.#samplers.size;
+    this.startedAt = Date.now();
+    this.progress = undefined;
+    this.preview = undefined;
+  }
+
+  /** Steps of other nodes (tiles of an upscaler ...) are no steps of the generation. */
+  advance(progress: Progress): void {
+    if (!this.#samplers.has(progress.nodeId)) return;
+    this.#begun.add(progress.nodeId);
+    this.progress = progress;
+  }
+}

@@ -1,0 +1,78 @@
+/** Errors in A1111's shapes: FastAPI's list for fields at fault, its own four keys for the rest. */
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { type EndpointError, type ErrorCode, toEndpointError } from "../../../runtime/errors.ts";
+import { errorHeaders } from "./errors.ts";
+
+/** One entry of FastAPI's `detail`, as pydantic 1 writes it. */
+export interface FieldError {
+  loc: (string | number)[];
+  msg: string;
+  type: string;
+  ctx?: Record<string, unknown>;
+}
+
+/** Ends a request with an answer of A1111's own. */
+export class SdapiError extends Error {
+  readonly status: ContentfulStatusCode;
+  readonly body: object;
+
+  constructor(status: ContentfulStatusCode, body: object) {
+    super(JSON.stringify(body));
+    this.status = status;
+    this.body = body;
+  }
+}
+
+export const fieldError = (...detail: FieldError[]) => new SdapiError(422, { detail });
+
+/** @param error the class that A1111 would name. */
+export const fourKeys = (status: ContentfulStatusCode, error: string, detail: string) =>
+  new SdapiError(status, { error, detail, body: "", errors: "" });
+
+/** FastAPI's own answer, of no handler of A1111's. */
+export const frameworkError = (status: ContentfulStatusCode, detail: string) => new SdapiError(status, { detail });
+
+/** pydantic 1 names the kind of each of its messages. */
+const TYPES: Readonly<Record<string, string>> = {
+  "value is not a valid integer": "type_error.integer",
+  "value is not a valid float": "type_error.float",
+  "value could not be parsed to a boolean": "type_error.bool",
+  "str type expected": "type_error.str",
+  "value is not a valid dict": "type_error.dict",
+  "value is not a valid list": "type_error.list",
+  "none is not an allowed value": "type_error.none.not_allowed",
+  "field required": "value_error.missing",
+};
+
+/** Where A1111's routes have a status of their own; an unknown sampler was 404 up to 1.9.4. */
+const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = { unknown_sampler: 404, unknown_model: 404 };
+
+export function respondWithSdapiError(context: Context, thrown: unknown): Response {
+  if (thrown instanceof SdapiError) return context.json(thrown.body, thrown.status);
+  const error = toEndpointError(thrown);
+  const { status, headers } = errorHeaders(error);
+  return context.json(bodyOf(error), STATUS[error.code] ?? status, headers);
+}
+
+function bodyOf(error: EndpointError): object {
+  const issues = error.details?.["issues"] as { field: string; message: string }[] | undefined;
+  if (error.code === "invalid_request" && issues) {
+    const detail = issues.map(({ field, message }) => ({
+      loc: ["body", ...field.split(".").filter(Boolean).map(asLocation)],
+      msg: message,
+      type: TYPES[message] ?? "value_error",
+    }));
+    return { detail };
+  }
+  const isSampler = error.code === "unknown_sampler" && error.details?.["field"] === "sampler_name";
+  return {
+    error: error.code,
+    detail: isSampler ? "Sampler not found" : error.message,
+    body: error.details ?? "",
+    errors: isSampler ? error.message : "",
+  };
+}
+
+/** Places in a list are numbers. */
+const asLocation = (part: string) => (/^\d+$/.test(part) ? Number(part) : part);

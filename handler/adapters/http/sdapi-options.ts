@@ -1,0 +1,42 @@
+/** A1111's `/options`. */
+import { type Context, Hono } from "hono";
+import type { Logger } from "pino";
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
+import type { Engine } from "../../../runtime/engine.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
+import type { SdapiOptions } from "../../sdapi-options.ts";
+import type { BodyReader } from "./body.ts";
+import { sdapiBody } from "./sdapi-body.ts";
+import { describeCheckpoint, servingCatalogue } from "./sdapi-lists.ts";
+
+export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: BodyReader, log: Logger): Hono {
+  const set = async (context: Context, values: Record<string, unknown>) => {
+    const catalogue = await servingCatalogue(context, engine);
+    const idle = await withFreshLists(catalogue, () => options.set(values, catalogue));
+    log.info({ options: Object.keys(values) }, "A1111 options set; they hold for this worker until it stops");
+    if (idle.length > 0) {
+      log.warn({ options: idle }, `options without effect here: ${idle.join(", ")}`);
+      context.header("x-options-without-effect", idle.join(", "));
+    }
+    return context.json(null);
+  };
+  return new Hono()
+    .get("/options", async (context) => {
+      const catalogue = await servingCatalogue(context, engine);
+      return context.json(options.all(catalogue, (file) => describeCheckpoint(engine, file)));
+    })
+    .post("/options", (context) =>
+      bodies.read(context, (values) => set(context, values as Record<string, unknown>), sdapiBody(context)),
+    );
+}
+
+/** Model files come and go: a name is looked up in fresh lists before it is refused. */
+async function withFreshLists<T>(catalogue: Catalogue, work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof EndpointError && error.code === "unknown_model")) throw error;
+    await catalogue.reload();
+    return work();
+  }
+}

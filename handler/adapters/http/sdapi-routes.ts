@@ -1,0 +1,69 @@
+/** The one table of A1111's core routes, and what becomes of a request for none that is served. */
+import { fourKeys, frameworkError, type SdapiError } from "./sdapi-errors.ts";
+
+export const SDAPI_PREFIX = "/sdapi/v1";
+
+/** What a route answers here, for the README; `null` is a route of A1111 that is refused with 501. */
+export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
+  "POST /txt2img": "pictures",
+  "POST /img2img": null,
+  "POST /extra-single-image": null,
+  "POST /extra-batch-images": null,
+  "POST /png-info": null,
+  "GET /progress":
+    "step, steps, job and time left of the oldest A1111 request; with its preview if one was asked for within the minute before it began",
+  "POST /interrogate": null,
+  "POST /interrupt": "ends the A1111 request that runs; its caller gets 499 `cancelled`",
+  "POST /skip": "nothing: a single picture of a request cannot be skipped",
+  "GET /options": "A1111's options with their defaults, and what was set",
+  "POST /options":
+    "sets any of them for this worker until it stops; requests follow `sd_model_checkpoint`, the header `x-options-without-effect` names the others",
+  "GET /cmd-flags": "`api` and `nowebui`",
+  "GET /samplers": "those that ComfyUI's core has",
+  "GET /schedulers": "those that ComfyUI's core has",
+  "GET /upscalers": "Lanczos, Nearest, and ComfyUI's upscale models",
+  "GET /latent-upscale-modes": "A1111's six",
+  "GET /sd-models":
+    "checkpoints; SHA-256 from `model.sha256` or `model.safetensors.sha256`, else computed in the background when ComfyUI runs here",
+  "GET /sd-vae": "VAE files",
+  "GET /hypernetworks": "hypernetworks",
+  "GET /face-restorers": "empty",
+  "GET /realesrgan-models": "the upscale models of that name",
+  "GET /prompt-styles": "empty",
+  "GET /embeddings": "names; shape and vectors are not known",
+  "POST /refresh-embeddings": "reads the lists again",
+  "POST /refresh-checkpoints": "reads the lists again",
+  "POST /refresh-vae": "reads the lists again",
+  "POST /create/embedding": null,
+  "POST /create/hypernetwork": null,
+  "POST /train/embedding": null,
+  "POST /train/hypernetwork": null,
+  "GET /memory": "ComfyUI's; the counters of PyTorch are 0",
+  "POST /unload-checkpoint": "frees the GPU's memory",
+  "POST /reload-checkpoint": "nothing: ComfyUI loads what a request needs",
+  "GET /scripts": "empty",
+  "GET /script-info": "empty",
+  "GET /extensions": "empty",
+  "GET /loras": "LoRA files; alias is the name, metadata are not read",
+  "POST /refresh-loras": "reads the lists again",
+};
+
+const METHODS = ["GET", "POST"];
+const pathOf = (path: string) => (path.startsWith(`${SDAPI_PREFIX}/`) ? path.slice(SDAPI_PREFIX.length) : undefined);
+
+export const isSdapiPath = (path: string) => /^\/sdapi(\/|$)/.test(path);
+
+export const isSdapiRoute = (method: string, path: string) => `${method} ${pathOf(path)}` in SDAPI_ROUTES;
+
+/** Starlette leads `/samplers/` to `/samplers`; undefined when that is no path of A1111's. */
+export function withoutSlash(path: string): string | undefined {
+  const bare = path.replace(/\/$/, "");
+  return bare !== path && METHODS.some((method) => isSdapiRoute(method, bare)) ? bare : undefined;
+}
+
+/** What A1111's own server would say, or that the route is not supported. */
+export function noRoute(method: string, path: string): SdapiError {
+  if (isSdapiRoute(method, path)) return fourKeys(501, "NotSupported", `${path} is not supported by this endpoint`);
+  const isPath = METHODS.some((other) => isSdapiRoute(other, path));
+  return isPath ? frameworkError(405, "Method Not Allowed") : frameworkError(404, "Not Found");
+}

@@ -1,0 +1,60 @@
+/** A1111's options as this worker holds them: the defaults of v1.10.1, and what clients have set, until it stops. */
+import type { Catalogue } from "../runtime/comfyui/catalogue.ts";
+import { EndpointError } from "../runtime/errors.ts";
+import { findCheckpoint } from "./request/sdapi-models.ts";
+import DEFAULTS from "./sdapi-options.json" with { type: "json" };
+
+const CHECKPOINT = "sd_model_checkpoint";
+const CHECKPOINT_HASH = "sd_checkpoint_hash";
+/** The options that requests follow; the others are kept and shown, no more. */
+const FOLLOWED: readonly string[] = [CHECKPOINT];
+
+type Values = Record<string, unknown>;
+
+const isDefault = (name: string, value: unknown) =>
+  JSON.stringify((DEFAULTS as Values)[name]) === JSON.stringify(value);
+
+export class SdapiOptions {
+  #changed: Values = {};
+
+  /** What requests without such an `override_settings` get. */
+  get followed(): Values {
+    return Object.fromEntries(Object.entries(this.#changed).filter(([name]) => FOLLOWED.includes(name)));
+  }
+
+  /**
+   * Every option, in A1111's order.
+   * @param describe a checkpoint file's title and SHA-256.
+   */
+  all({ checkpoints }: Catalogue, describe: (checkpoint: string) => { title: string; sha256: string | null }): Values {
+    const chosen = (this.#changed[CHECKPOINT] as string | undefined) ?? checkpoints[0];
+    const { title, sha256 } = chosen === undefined ? { title: null, sha256: null } : describe(chosen);
+    return { ...DEFAULTS, ...this.#changed, [CHECKPOINT]: title, [CHECKPOINT_HASH]: sha256 ?? "" };
+  }
+
+  /**
+   * Takes all of them or none.
+   * @returns those that were set to something else than their default, and that nothing follows here.
+   * @throws EndpointError `invalid_request` for a name that A1111 has not, `unknown_model`.
+   */
+  set(values: Values, catalogue: Catalogue): string[] {
+    const unknown = Object.keys(values).filter((name) => !Object.hasOwn(DEFAULTS, name));
+    if (unknown.length > 0) {
+      const issues = unknown.map((field) => ({ field, message: "there is no such option" }));
+      throw new EndpointError("invalid_request", `no such option: ${unknown.join(", ")}`, { details: { issues } });
+    }
+    // Computed here; clients send it back as they got it.
+    const { [CHECKPOINT]: checkpoint, [CHECKPOINT_HASH]: _, ...others } = values;
+    const chosen = CHECKPOINT in values && {
+      [CHECKPOINT]: checkpoint === null ? undefined : named(checkpoint, catalogue),
+    };
+    this.#changed = { ...this.#changed, ...others, ...chosen };
+    return Object.keys(others).filter((name) => !FOLLOWED.includes(name) && !isDefault(name, others[name]));
+  }
+}
+
+/** The file of a title; unlike in a request, an empty one is none. */
+function named(title: unknown, catalogue: Catalogue): string {
+  if (title === "") throw new EndpointError("unknown_model", "model '' not found");
+  return findCheckpoint(title, catalogue);
+}
