@@ -5,8 +5,13 @@ import { fieldErrors } from "./field-errors.ts";
 
 const numeric = (value: unknown) => (typeof value === "string" && value.trim() !== "" ? Number(value) : value);
 
+const lowerCase = (value: unknown) => (typeof value === "string" ? value.toLowerCase() : value);
+
 const pictureOptions = z.object({
-  samples_format: z.enum(["png", "jpg", "jpeg", "webp"], "Invalid image format").default("png"),
+  samples_format: z.preprocess(
+    lowerCase,
+    z.enum(["png", "jpg", "jpeg", "webp"], "Invalid image format").default("png"),
+  ),
   /** Of WebP too. */
   jpeg_quality: z.preprocess(numeric, z.number().int().min(1).max(100).default(80)),
   webp_lossless: z.boolean().default(false),

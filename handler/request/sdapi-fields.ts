@@ -65,6 +65,9 @@ export const text = z.preprocess(asText, z.string("str type expected"));
 /** ComfyUI's seeds have 64 bits; a negative one asks for a random one. */
 const seed = z.preprocess(asBigInteger, z.bigint(NOT_AN_INTEGER).max(2n ** 64n - 1n));
 
+/** Of no pairs, pydantic makes an object. */
+const emptyListAsObject = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value);
+
 interface Field {
   schema: z.ZodType;
   /** A1111's API default. */
@@ -137,7 +140,7 @@ export const TXT2IMG_FIELDS = {
   script_args: ignored([]),
   send_images: { schema: boolean, fallback: true },
   save_images: ignored(false),
-  alwayson_scripts: { schema: z.record(z.string(), z.unknown()), fallback: {} },
+  alwayson_scripts: { schema: z.preprocess(emptyListAsObject, z.record(z.string(), z.unknown())), fallback: {} },
   infotext: { schema: text, fallback: null },
 } as const satisfies Record<string, Field>;
 

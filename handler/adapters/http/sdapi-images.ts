@@ -4,16 +4,18 @@ import { EndpointError } from "../../../runtime/errors.ts";
 import { parseInfotext } from "../../infotext/parse.ts";
 import { readInfotext } from "../../outputs/read-infotext.ts";
 import type { BodyReader } from "./body.ts";
+import { sdapiBody } from "./sdapi-body.ts";
 
 export function sdapiImages(bodies: BodyReader): Hono {
+  const respond = async (context: Context, payload: unknown) => {
+    const image = imageField(payload as Record<string, unknown>);
+    if (typeof image !== "string") return context.json({ detail: [image] }, 422);
+    const info = readInfotext(decodeImage(image.trim()));
+    if (info === undefined) return invalidImage(context);
+    return context.json({ info: info.infotext, items: info.items, parameters: parseInfotext(info.infotext) });
+  };
   return new Hono().post("/png-info", (context) =>
-    bodies.read(context, async (payload) => {
-      const image = imageField(payload);
-      if (typeof image !== "string") return context.json({ detail: [image] }, 422);
-      const info = readInfotext(decodeImage(image.trim()));
-      if (info === undefined) return invalidImage(context);
-      return context.json({ info: info.infotext, items: info.items, parameters: parseInfotext(info.infotext) });
-    }),
+    bodies.read(context, (payload) => respond(context, payload), sdapiBody(context)),
   );
 }
 
@@ -24,10 +26,7 @@ interface Complaint {
 }
 
 /** The field as text, by pydantic's rules, or what pydantic says of it. */
-function imageField(payload: unknown): string | Complaint {
-  if (typeof payload !== "object" || payload === null)
-    return { loc: ["body"], msg: "value is not a valid dict", type: "type_error.dict" };
-  const { image } = payload as { image?: unknown };
+function imageField({ image }: Record<string, unknown>): string | Complaint {
   const complain = (msg: string, type: string) => ({ loc: ["body", "image"], msg, type });
   if (image === undefined) return complain("field required", "value_error.missing");
   if (image === null) return complain("none is not an allowed value", "type_error.none.not_allowed");

@@ -9,7 +9,7 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /img2img": null,
   "POST /extra-single-image": null,
   "POST /extra-batch-images": null,
-  "POST /png-info": null,
+  "POST /png-info": "the infotext of a PNG, JPEG, WebP or GIF file (base64 or data URI), and its parameters",
   "GET /progress":
     "step, steps, job and time left of the oldest A1111 request; with its preview if one was asked for within the minute before it began",
   "POST /interrogate": null,
