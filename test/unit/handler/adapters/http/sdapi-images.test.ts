@@ -106,7 +106,6 @@ test.each(["https://example.invalid/a.png", " HTTP://127.0.0.1/"])("%s is not fe
   });
 });
 
-
 test.each<[string, Buffer]>([
   ["PNG", withTexts({ parameters: INFOTEXT })],
   ["JPEG", FILES["JPEG UserComment unicode"]!],
