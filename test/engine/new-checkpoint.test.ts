@@ -11,7 +11,7 @@ test("a checkpoint that was added while the worker ran can be asked for at once"
   const endpoint = await startEndpoint();
   await endpoint.ready();
   const request = quickTxt2Img({ override_settings: { sd_model_checkpoint: "added-later" } });
-  expect((await endpoint.post("/sdapi/v1/txt2img", request)).status).toBe(422);
+  expect((await endpoint.post("/sdapi/v1/txt2img", request)).status).toBe(404);
 
   const file = join(base, "checkpoints", "added-later.safetensors");
   linkSync(join(base, "checkpoints", "tiny-sd15.safetensors"), file);
