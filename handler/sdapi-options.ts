@@ -1,7 +1,7 @@
 /** A1111's options as this worker holds them: the defaults of v1.10.1, and what clients have set, until it stops. */
 import type { Catalogue } from "../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../runtime/errors.ts";
-import { findCheckpoint } from "./request/sdapi-models.ts";
+import { findCheckpoint } from "./request/sdapi/model-names.ts";
 import DEFAULTS from "./sdapi-options.json" with { type: "json" };
 
 const CHECKPOINT = "sd_model_checkpoint";

@@ -6,7 +6,7 @@ import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
-import type { Txt2ImgFields } from "../request/sdapi-fields.ts";
+import type { Txt2ImgFields } from "../request/sdapi/fields.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
 import { describeOutput } from "./native-response.ts";

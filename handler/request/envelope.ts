@@ -5,7 +5,7 @@ import type { Dialect, Invocation } from "../invocation.ts";
 import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
-import { parseTxt2Img } from "./sdapi.ts";
+import { parseTxt2Img } from "./sdapi/txt2img.ts";
 
 type Fields = Record<string, unknown>;
 

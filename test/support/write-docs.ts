@@ -1,6 +1,6 @@
 /** Writes the README's tables from the code: `node test/support/write-docs.ts`. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi-routes.ts";
+import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
 import { settingsTable } from "../../handler/config.ts";
 import { ERRORS } from "../../runtime/errors.ts";
 

@@ -13,11 +13,11 @@ import { comfyuiApiRoutes } from "./comfyui-api.ts";
 import { cors } from "./cors.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
-import { sdapiRoutes } from "./sdapi.ts";
-import { basicAuth } from "./sdapi-auth.ts";
-import { respondWithSdapiError } from "./sdapi-errors.ts";
-import { gzipLists, processTime } from "./sdapi-headers.ts";
-import { isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi-routes.ts";
+import { basicAuth } from "./sdapi/auth.ts";
+import { respondWithSdapiError } from "./sdapi/errors.ts";
+import { gzipLists, processTime } from "./sdapi/headers.ts";
+import { isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
+import { sdapiRoutes } from "./sdapi/routes.ts";
 
 const SWEEP_MS = 50;
 /** Longer than load balancers keep idle connections (60 s), or they would send into one that is being closed. */

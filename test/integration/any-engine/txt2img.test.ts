@@ -1,6 +1,6 @@
 /** A1111's txt2img in all its forms: the engine accepts every graph and draws it. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseTxt2Img } from "../../../handler/request/sdapi.ts";
+import { parseTxt2Img } from "../../../handler/request/sdapi/txt2img.ts";
 import clientBodies from "../../fixtures/sdapi/client-bodies.json" with { type: "json" };
 import { loadCatalogue } from "../../support/catalogue.ts";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseTxt2Img } from "../../../handler/request/sdapi.ts";
+import { parseTxt2Img } from "../../../handler/request/sdapi/txt2img.ts";
 import type { Graph } from "../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../workflows/check-graph.ts";
 import { loadCatalogue } from "../../support/catalogue.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { answerSdapi } from "../../../../handler/outputs/sdapi-response.ts";
-import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
-import { txt2imgSchema } from "../../../../handler/request/sdapi-fields.ts";
+import { txt2imgSchema } from "../../../../handler/request/sdapi/fields.ts";
+import { parseTxt2Img } from "../../../../handler/request/sdapi/txt2img.ts";
 import manifest from "../../../../package.json" with { type: "json" };
 import { resolveSampler } from "../../../../workflows/sampler-names.ts";
 import recordedInfotexts from "../../../fixtures/sdapi/infotext.json" with { type: "json" };

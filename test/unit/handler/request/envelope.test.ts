@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Dialect } from "../../../../handler/invocation.ts";
 import { parseRequest } from "../../../../handler/request/envelope.ts";
-import { TXT2IMG_FIELDS } from "../../../../handler/request/sdapi-fields.ts";
+import { TXT2IMG_FIELDS } from "../../../../handler/request/sdapi/fields.ts";
 import { EndpointError, type ErrorCode } from "../../../../runtime/errors.ts";
 import { parseJson } from "../../../../runtime/json.ts";
 import { loadCatalogue } from "../../../support/catalogue.ts";

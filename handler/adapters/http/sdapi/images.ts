@@ -1,10 +1,10 @@
 /** A1111's routes about pictures that are there already. */
 import { type Context, Hono } from "hono";
-import { EndpointError } from "../../../runtime/errors.ts";
-import { parseInfotext } from "../../infotext/parse.ts";
-import { readInfotext } from "../../outputs/read-infotext.ts";
-import type { BodyReader } from "./body.ts";
-import { sdapiBody } from "./sdapi-body.ts";
+import { EndpointError } from "../../../../runtime/errors.ts";
+import { parseInfotext } from "../../../infotext/parse.ts";
+import { readInfotext } from "../../../outputs/read-infotext.ts";
+import type { BodyReader } from "../body.ts";
+import { sdapiBody } from "./body.ts";
 
 export function sdapiImages(bodies: BodyReader): Hono {
   const respond = async (context: Context, payload: unknown) => {

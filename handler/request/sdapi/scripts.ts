@@ -1,5 +1,5 @@
 /** A1111's `alwayson_scripts`: none is available, but many clients send some that are switched off. */
-import { EndpointError } from "../../runtime/errors.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
 
 /** Built-in scripts that do nothing when they are called over A1111's API, or nothing without arguments. */
 const IDLE = ["refiner", "seed", "sampler", "comments", "extra options", "hypertile"];

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
-import { loadCatalogue } from "../../../support/catalogue.ts";
-import { completed, output } from "../../../support/completed.ts";
+import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
+import { loadCatalogue } from "../../../../support/catalogue.ts";
+import { completed, output } from "../../../../support/completed.ts";
 
 const catalogue = await loadCatalogue(["v1-5-pruned-emaonly.safetensors", "refiner.safetensors"]);
 

@@ -1,8 +1,8 @@
 /** A1111's `GET /progress`, modules/api/api.py: idle is all zeros. */
 import type { Context } from "hono";
-import type { Activity } from "../../activity.ts";
-import type { Endpoint } from "../../endpoint.ts";
-import { fieldError } from "./sdapi-errors.ts";
+import type { Activity } from "../../../activity.ts";
+import type { Endpoint } from "../../../endpoint.ts";
+import { fieldError } from "./errors.ts";
 
 /** Kinds of every invocation that came in A1111's form. */
 export const SDAPI_KIND = "sdapi/";

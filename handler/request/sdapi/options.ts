@@ -1,9 +1,9 @@
 /** A1111's options that a request may set for itself (`override_settings`). */
 import * as z from "zod";
-import { EndpointError } from "../../runtime/errors.ts";
-import { fieldErrors } from "./field-errors.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
+import { fieldErrors } from "../field-errors.ts";
+import { boolean, float, integer, text } from "./fields.ts";
 import { isPictureOption } from "./picture-options.ts";
-import { boolean, float, integer, text } from "./sdapi-fields.ts";
 
 const orDefault = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? undefined, schema.optional());
 

@@ -1,13 +1,13 @@
 /** A1111's `/options`. */
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
-import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
-import type { Engine } from "../../../runtime/engine.ts";
-import { EndpointError } from "../../../runtime/errors.ts";
-import type { SdapiOptions } from "../../sdapi-options.ts";
-import type { BodyReader } from "./body.ts";
-import { sdapiBody } from "./sdapi-body.ts";
-import { describeCheckpoint, servingCatalogue } from "./sdapi-lists.ts";
+import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
+import type { Engine } from "../../../../runtime/engine.ts";
+import { EndpointError } from "../../../../runtime/errors.ts";
+import type { SdapiOptions } from "../../../sdapi-options.ts";
+import type { BodyReader } from "../body.ts";
+import { sdapiBody } from "./body.ts";
+import { describeCheckpoint, servingCatalogue } from "./lists.ts";
 
 export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: BodyReader, log: Logger): Hono {
   const set = async (context: Context, values: Record<string, unknown>) => {

@@ -1,8 +1,8 @@
 /** Basic authentication with A1111's answers: `--api-auth` of v1.10.1, with FastAPI's HTTPBasic. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { MiddlewareHandler } from "hono";
-import { fourKeys } from "./sdapi-errors.ts";
-import { isSdapiRoute } from "./sdapi-routes.ts";
+import { fourKeys } from "./errors.ts";
+import { isSdapiRoute } from "./route-table.ts";
 
 const digest = (text: string) => createHash("sha256").update(text).digest();
 const refusal = (detail: string) => fourKeys(401, "HTTPException", detail);

@@ -1,11 +1,11 @@
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { BodyReader } from "../../../../../handler/adapters/http/body.ts";
-import { sdapiImages } from "../../../../../handler/adapters/http/sdapi-images.ts";
-import { parseInfotext } from "../../../../../handler/infotext/parse.ts";
-import { exifWithComment, jpegWithExif, webpWithExif } from "../../../../../handler/outputs/exif.ts";
-import recorded from "../../../../fixtures/sdapi/png-info.json" with { type: "json" };
-import { chunkOf, gifWithComment, plainJpeg, plainPng, plainWebp } from "../../../../support/picture-files.ts";
+import { BodyReader } from "../../../../../../handler/adapters/http/body.ts";
+import { sdapiImages } from "../../../../../../handler/adapters/http/sdapi/images.ts";
+import { parseInfotext } from "../../../../../../handler/infotext/parse.ts";
+import { exifWithComment, jpegWithExif, webpWithExif } from "../../../../../../handler/outputs/exif.ts";
+import recorded from "../../../../../fixtures/sdapi/png-info.json" with { type: "json" };
+import { chunkOf, gifWithComment, plainJpeg, plainPng, plainWebp } from "../../../../../support/picture-files.ts";
 
 const routes = sdapiImages(new BodyReader(10));
 routes.onError((error, context) => context.json({ code: (error as { code?: string }).code, text: error.message }, 422));

@@ -1,9 +1,9 @@
 /** Model files by the names that A1111's clients call them. */
-import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
-import { EndpointError } from "../../runtime/errors.ts";
-import { type NetworkTag, readLoraTag, takeNetworkTags } from "../../workflows/extra-networks.ts";
-import type { Models } from "../../workflows/models.ts";
-import { parseFloatText } from "../../workflows/python-text.ts";
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
+import { type NetworkTag, readLoraTag, takeNetworkTags } from "../../../workflows/extra-networks.ts";
+import type { Models } from "../../../workflows/models.ts";
+import { parseFloatText } from "../../../workflows/python-text.ts";
 
 const CHECKPOINT_OPTION = "override_settings.sd_model_checkpoint";
 

@@ -1,5 +1,5 @@
 /** The one table of A1111's core routes, and what becomes of a request for none that is served. */
-import { fourKeys, frameworkError, type SdapiError } from "./sdapi-errors.ts";
+import { fourKeys, frameworkError, type SdapiError } from "./errors.ts";
 
 export const SDAPI_PREFIX = "/sdapi/v1";
 

@@ -1,19 +1,18 @@
 /** A1111's `POST /sdapi/v1/txt2img`. */
 import { randomInt } from "node:crypto";
-import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
-import { EndpointError } from "../../runtime/errors.ts";
-import { stripComments, takeNetworkTags } from "../../workflows/extra-networks.ts";
-import { checkHiresSize, findHiresUpscaler } from "../../workflows/hires-fix.ts";
-import { hiresSize } from "../../workflows/hires-size.ts";
-import type { Models } from "../../workflows/models.ts";
-import { type ResolvedSampler, resolveSampler } from "../../workflows/sampler-names.ts";
-import { buildTxt2Img, type Hires, type Prompts, type Refiner } from "../../workflows/txt2img.ts";
-import { applyInfotext } from "../infotext/apply.ts";
-import { answerSdapi } from "../outputs/sdapi-response.ts";
-import { fieldErrors } from "./field-errors.ts";
-import { type PictureOptions, parsePictureOptions } from "./picture-options.ts";
-import type { BuiltGraph, Request } from "./request.ts";
-import { hiresParameters, noiseParameters, refinerParameters } from "./sdapi-extra-parameters.ts";
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
+import { stripComments, takeNetworkTags } from "../../../workflows/extra-networks.ts";
+import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
+import { hiresSize } from "../../../workflows/hires-size.ts";
+import type { Models } from "../../../workflows/models.ts";
+import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import { buildTxt2Img, type Hires, type Prompts, type Refiner } from "../../../workflows/txt2img.ts";
+import { applyInfotext } from "../../infotext/apply.ts";
+import { answerSdapi } from "../../outputs/sdapi-response.ts";
+import { fieldErrors } from "../field-errors.ts";
+import type { BuiltGraph, Request } from "../request.ts";
+import { hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import {
   type ExtensionFields,
   extensionSchema,
@@ -21,11 +20,12 @@ import {
   txt2imgSchema,
   unsupportedField,
   withoutPlaceholders,
-} from "./sdapi-fields.ts";
-import { checkTypes, TXT2IMG_TYPES } from "./sdapi-model.ts";
-import { findCheckpoint, findLora, findOtherCheckpoint, findVae, type Networks, takeNetworks } from "./sdapi-models.ts";
-import { type Options, parseOptions } from "./sdapi-options.ts";
-import { refuseScripts } from "./sdapi-scripts.ts";
+} from "./fields.ts";
+import { findCheckpoint, findLora, findOtherCheckpoint, findVae, type Networks, takeNetworks } from "./model-names.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { type PictureOptions, parsePictureOptions } from "./picture-options.ts";
+import { refuseScripts } from "./scripts.ts";
+import { checkTypes, TXT2IMG_TYPES } from "./types.ts";
 
 /** A1111 draws random seeds from 0 to this. */
 const MAX_RANDOM_SEED = 4_294_967_293;

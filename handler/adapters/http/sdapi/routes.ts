@@ -1,16 +1,16 @@
 /** A1111's routes: generation and what steers it here, lists and options in files of their own. */
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
-import type { Endpoint } from "../../endpoint.ts";
-import { SdapiOptions } from "../../sdapi-options.ts";
-import type { BodyReader } from "./body.ts";
-import { invokeFromHttp } from "./invoke.ts";
-import { sdapiBody } from "./sdapi-body.ts";
-import { respondWithSdapiError } from "./sdapi-errors.ts";
-import { sdapiImages } from "./sdapi-images.ts";
-import { sdapiLists, servingCatalogue } from "./sdapi-lists.ts";
-import { sdapiOptions } from "./sdapi-options.ts";
-import { respondWithProgress, SDAPI_KIND } from "./sdapi-progress.ts";
+import type { Endpoint } from "../../../endpoint.ts";
+import { SdapiOptions } from "../../../sdapi-options.ts";
+import type { BodyReader } from "../body.ts";
+import { invokeFromHttp } from "../invoke.ts";
+import { sdapiBody } from "./body.ts";
+import { respondWithSdapiError } from "./errors.ts";
+import { sdapiImages } from "./images.ts";
+import { sdapiLists, servingCatalogue } from "./lists.ts";
+import { sdapiOptions } from "./options.ts";
+import { respondWithProgress, SDAPI_KIND } from "./progress.ts";
 
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];

@@ -1,6 +1,6 @@
 /** The fields of A1111's txt2img with its API defaults (v1.10.1), and what each may be here. */
 import * as z from "zod";
-import { isRawNumber } from "../../runtime/json.ts";
+import { isRawNumber } from "../../../runtime/json.ts";
 
 const FLOAT_TEXT = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;
 

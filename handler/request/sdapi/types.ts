@@ -1,6 +1,6 @@
 /** The types of A1111's request (v1.10.1), checked as pydantic 1 checks them, also where a field has no effect here. */
-import { EndpointError } from "../../runtime/errors.ts";
-import { isRawNumber } from "../../runtime/json.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
+import { isRawNumber } from "../../../runtime/json.ts";
 
 type Kind = "text" | "integer" | "float" | "boolean" | "object" | "list" | "texts";
 

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseTxt2Img } from "../../../../handler/request/sdapi.ts";
-import { TXT2IMG_FIELDS } from "../../../../handler/request/sdapi-fields.ts";
-import type { Graph } from "../../../../runtime/comfyui/graph.ts";
-import { EndpointError } from "../../../../runtime/errors.ts";
-import clientBodies from "../../../fixtures/sdapi/client-bodies.json" with { type: "json" };
-import { loadCatalogue } from "../../../support/catalogue.ts";
-import { thrownBy } from "../../../support/thrown.ts";
+import { TXT2IMG_FIELDS } from "../../../../../handler/request/sdapi/fields.ts";
+import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
+import type { Graph } from "../../../../../runtime/comfyui/graph.ts";
+import { EndpointError } from "../../../../../runtime/errors.ts";
+import clientBodies from "../../../../fixtures/sdapi/client-bodies.json" with { type: "json" };
+import { loadCatalogue } from "../../../../support/catalogue.ts";
+import { thrownBy } from "../../../../support/thrown.ts";
 
 const CHECKPOINTS = ["v1-5.safetensors", "sub/other.model.ckpt", "sdxl_base, 1.0.safetensors"];
 const catalogue = await loadCatalogue(CHECKPOINTS);

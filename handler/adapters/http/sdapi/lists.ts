@@ -1,12 +1,12 @@
 /** A1111's lists: what this worker's ComfyUI has, in A1111's shapes; what cannot be known without opening a model is null. */
 import { basename } from "node:path";
 import { type Context, Hono } from "hono";
-import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
-import type { SystemStats } from "../../../runtime/comfyui/client.ts";
-import type { Engine } from "../../../runtime/engine.ts";
-import { EndpointError } from "../../../runtime/errors.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../workflows/sampler-names.ts";
-import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./sdapi-tables.ts";
+import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
+import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
+import type { Engine } from "../../../../runtime/engine.ts";
+import { EndpointError } from "../../../../runtime/errors.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
 const START_WAIT_MS = 60_000;

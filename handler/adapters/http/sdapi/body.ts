@@ -1,8 +1,8 @@
 /** Request bodies as FastAPI 0.94 takes them: what counts as JSON, as no body, and as an object. */
 import type { Context } from "hono";
-import { isRawNumber, parseJson } from "../../../runtime/json.ts";
-import { findJsonMistake } from "../../request/python-json.ts";
-import { fieldError } from "./sdapi-errors.ts";
+import { isRawNumber, parseJson } from "../../../../runtime/json.ts";
+import { findJsonMistake } from "../../../request/python-json.ts";
+import { fieldError } from "./errors.ts";
 
 const JSON_TYPE = /^application\/(?:[^;]*\+)?json\s*(?:;|$)/i;
 

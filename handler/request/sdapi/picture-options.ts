@@ -1,7 +1,7 @@
 /** A1111's options about the picture file, as `override_settings` may hold them; unlike A1111, they count for the answer's pictures. */
 import * as z from "zod";
-import type { Conversion } from "./delivery.ts";
-import { fieldErrors } from "./field-errors.ts";
+import type { Conversion } from "../delivery.ts";
+import { fieldErrors } from "../field-errors.ts";
 
 const numeric = (value: unknown) => (typeof value === "string" && value.trim() !== "" ? Number(value) : value);
 

@@ -1,8 +1,8 @@
 /** Errors in A1111's shapes: FastAPI's list for fields at fault, its own four keys for the rest. */
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { type EndpointError, type ErrorCode, toEndpointError } from "../../../runtime/errors.ts";
-import { errorHeaders } from "./errors.ts";
+import { type EndpointError, type ErrorCode, toEndpointError } from "../../../../runtime/errors.ts";
+import { errorHeaders } from "../errors.ts";
 
 /** One entry of FastAPI's `detail`, as pydantic 1 writes it. */
 export interface FieldError {
