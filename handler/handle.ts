@@ -1,7 +1,6 @@
 /** The pipeline: one invocation from payload to delivered outputs. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { Catalogue } from "../runtime/comfyui/catalogue.ts";
 import type { FileReference } from "../runtime/comfyui/client.ts";
 import type { Graph } from "../runtime/comfyui/graph.ts";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
@@ -15,7 +14,7 @@ import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
 import type { Artifact } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
-import type { BuiltGraph, Request } from "./request/request.ts";
+import type { BuiltGraph, Inventory, Request } from "./request/request.ts";
 
 export interface Collaborators {
   engine: Engine;
@@ -43,10 +42,12 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
   const { id, attempt, signal, request } = invocation;
   const folder = `job-${randomUUID()}`;
   const disposable: FileReference[] = [{ type: "output", subfolder: "", filename: folder }];
+  let dropInputs: (() => Promise<void>) | undefined;
   const clock = new StageClock();
   try {
-    const { graph: wanted, encode, finish } = await buildGraph(request, await engine.catalogue(signal));
-    const graph = withOutputFolder(wanted, folder);
+    const built = await buildGraph(request, { catalogue: await engine.catalogue(signal), models: engine.models });
+    const graph = withOutputFolder(built.graph, folder);
+    if (built.inputs) dropInputs = await engine.holdInputs(built.inputs, signal);
     clock.lap("preparing");
 
     const options: RunOptions = {
@@ -65,8 +66,8 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
       clock.lap("running");
       const collected = collectOutputs(run.outputs, folder);
       disposable.push(...collected.strays);
-      const artifacts = await encodeAll(collected, engine, request.delivery);
-      return { run, artifacts: finish?.(artifacts) ?? artifacts };
+      const artifacts = await encodeAll(collected, engine, request.delivery, built.retouch);
+      return { run, artifacts: built.finish?.(artifacts) ?? artifacts };
     };
     const { run, artifacts } = await produce().catch(async (error) => {
       if (!(error instanceof EndpointError && error.code === "output_missing")) throw error;
@@ -77,30 +78,38 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
 
-    return encode({ id, graph, run, outputs: delivered, timings: clock.timings });
+    return built.encode({ id, graph, run, outputs: delivered, timings: clock.timings });
   } finally {
     log.info({ elapsedMs: clock.timings }, "invocation finished");
     // After the answer, which must not wait for it.
     setImmediate(() => {
+      void dropInputs?.();
       for (const reference of disposable) void engine.remove(reference);
     });
   }
 }
 
 /** Model files come and go: a name is looked up in fresh lists before it is refused. */
-async function buildGraph(request: Request, catalogue: Catalogue): Promise<BuiltGraph> {
+async function buildGraph(request: Request, inventory: Inventory): Promise<BuiltGraph> {
   try {
-    return request.build(catalogue);
+    return await request.build(inventory);
   } catch (error) {
     if (!(error instanceof EndpointError && error.code === "unknown_model")) throw error;
-    await catalogue.reload();
-    return request.build(catalogue);
+    await inventory.catalogue.reload();
+    return await request.build(inventory);
   }
 }
 
 /** Reads and encodes what the prompt produced, in parallel. */
-async function encodeAll({ files, texts }: Collected, engine: Engine, { convert }: Delivery): Promise<Artifact[]> {
-  const encoded = files.map(async (file) => encodeFile(file, await engine.read(file.reference), convert));
+async function encodeAll(
+  { files, texts }: Collected,
+  engine: Engine,
+  { convert }: Delivery,
+  retouch: BuiltGraph["retouch"] = async (picture) => picture,
+): Promise<Artifact[]> {
+  const encoded = files.map(async (file, index) =>
+    encodeFile(file, await retouch(await engine.read(file.reference), index), convert),
+  );
   const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
   // Only now, since two pictures may have become equal in name by their new format.
   const names = uniqueNames(artifacts.map(({ name }) => name));

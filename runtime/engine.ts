@@ -9,6 +9,7 @@ import type { Graph } from "./comfyui/graph.ts";
 import type { PromptResult } from "./comfyui/prompt-record.ts";
 import { type PromptOptions, runPrompt } from "./comfyui/run-prompt.ts";
 import { EndpointError } from "./errors.ts";
+import { type InputFile, InputFolder } from "./input-files.ts";
 import type { EnginePlan } from "./launch.ts";
 import { ModelFiles, type ModelFolders } from "./model-files.ts";
 import { Permit } from "./permit.ts";
@@ -44,12 +45,14 @@ export class Engine implements OutputFiles {
   readonly supervisor: Supervisor;
   readonly models: ModelFiles;
   readonly #plan: EnginePlan;
+  readonly #inputs: InputFolder | undefined;
   #modelFolders: ModelFolders | undefined;
   readonly #permit = new Permit();
 
   constructor(plan: EnginePlan, supervisor: Supervisor) {
     this.#plan = plan;
     this.supervisor = supervisor;
+    this.#inputs = plan.folders && new InputFolder(plan.folders.input);
     this.models = new ModelFiles(() => this.#modelFolders ?? {});
   }
 
@@ -107,6 +110,17 @@ export class Engine implements OutputFiles {
       release();
     });
     return await prompt.result;
+  }
+
+  /**
+   * Brings pictures to where ComfyUI's LoadImage finds them.
+   * @returns what takes them away again; on an external engine they stay, since it has no way to remove them.
+   */
+  async holdInputs(files: readonly InputFile[], signal: AbortSignal): Promise<() => Promise<void>> {
+    if (this.#inputs) return await this.#inputs.hold(files);
+    const { client } = (await this.supervisor.whenServing(signal)).link;
+    await Promise.all(files.map((file) => client.upload(file)));
+    return async () => {};
   }
 
   async read(file: FileReference): Promise<Buffer> {

@@ -55,7 +55,7 @@ export function parseGraphRequest({
     ...(id !== undefined && { id }),
     delivery: parseDelivery(given, isComfyuiApi),
     extraData: { ...extra_data, ...(apiKey !== undefined && { api_key_comfy_org: apiKey }) },
-    build: (catalogue) => ({
+    build: async ({ catalogue }) => ({
       graph: checkGraph(graph, catalogue),
       encode: isComfyuiApi ? (done) => encodeComfyuiApi(given, done) : encodeNative,
     }),

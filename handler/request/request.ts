@@ -2,9 +2,19 @@
 import type { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import type { Graph } from "../../runtime/comfyui/graph.ts";
 import type { PromptResult } from "../../runtime/comfyui/prompt-record.ts";
+import type { InputFile } from "../../runtime/input-files.ts";
+import type { ModelFiles } from "../../runtime/model-files.ts";
 import type { Timings } from "../invocation.ts";
 import type { Artifact, DeliveredOutput } from "../outputs/output.ts";
 import type { Delivery } from "./delivery.ts";
+
+/** What the worker has. */
+export interface Inventory {
+  /** ComfyUI's nodes with the model files that they can load. */
+  catalogue: Catalogue;
+  /** Those of them that lie on a disk of ours. */
+  models: ModelFiles;
+}
 
 export interface Request {
   /** For the log: `graph`, `sdapi/txt2img` ... */
@@ -15,11 +25,15 @@ export interface Request {
   /** `extra_data` of the prompt. */
   extraData: Record<string, unknown>;
   /** @throws EndpointError that names what this engine lacks or what is wrong with the graph. */
-  build(catalogue: Catalogue): BuiltGraph;
+  build(inventory: Inventory): Promise<BuiltGraph>;
 }
 
 export interface BuiltGraph {
   graph: Graph;
+  /** Pictures that the graph loads. */
+  inputs?: readonly InputFile[];
+  /** What is done to picture `index` of the outputs, a PNG file, before it gets the format that was asked for. */
+  retouch?(picture: Buffer, index: number): Promise<Buffer>;
   /** What is done to the outputs before they are delivered. */
   finish?(artifacts: Artifact[]): Artifact[];
   /** The answer's JSON in the dialect's own shape. */

@@ -1,8 +1,10 @@
 /** ComfyUI's HTTP API, as much of it as running prompts needs. Every call is bounded in time. */
+import { basename, dirname } from "node:path";
 import { EndpointError } from "../errors.ts";
+import type { InputFile } from "../input-files.ts";
 import { parsePythonJson } from "../json.ts";
 import type { Graph } from "./graph.ts";
-import { type Answer, exchange } from "./http.ts";
+import { type Answer, exchange, postForm } from "./http.ts";
 
 export interface Submission {
   prompt: Graph;
@@ -120,6 +122,20 @@ export function createClient(baseUrl: string) {
     async modelFolders(): Promise<Record<string, string[]>> {
       const { status, body } = await call("/internal/folder_paths");
       return isOk(status) ? (JSON.parse(body.toString()) as Record<string, string[]>) : {};
+    },
+
+    /** Puts a picture into the input folder, over one of the same name. @throws EndpointError `comfyui_unreachable`. */
+    async upload({ name, bytes }: InputFile): Promise<void> {
+      const path = "/upload/image";
+      const form = new FormData();
+      form.set("image", new Blob([new Uint8Array(bytes)], { type: "image/png" }), basename(name));
+      form.set("subfolder", dirname(name));
+      form.set("overwrite", "true");
+      const { status } = await postForm(baseUrl + path, form, 120_000).catch((cause) => {
+        throw new EndpointError("comfyui_unreachable", `ComfyUI did not answer ${path}`, { cause });
+      });
+      if (!isOk(status))
+        throw new EndpointError("comfyui_unreachable", `ComfyUI answered ${path} with status ${status}`);
     },
 
     /** The bytes of an output; undefined when ComfyUI does not find it. */

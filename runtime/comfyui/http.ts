@@ -34,3 +34,10 @@ export function exchange(url: string, json: string | undefined, timeoutMs: numbe
     outgoing.end(json);
   });
 }
+
+/** POSTs a form; only the status matters. @throws as {@link exchange}. */
+export async function postForm(url: string, form: FormData, timeoutMs: number): Promise<{ status: number }> {
+  const { status, body } = await fetch(url, { method: "POST", body: form, signal: AbortSignal.timeout(timeoutMs) });
+  await body?.cancel();
+  return { status };
+}

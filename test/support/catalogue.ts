@@ -1,7 +1,9 @@
 /** The catalogue that a real ComfyUI 0.33.0 gave, without a server. */
 import { readFileSync } from "node:fs";
+import type { Inventory } from "../../handler/request/request.ts";
 import { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { createClient } from "../../runtime/comfyui/client.ts";
+import { ModelFiles } from "../../runtime/model-files.ts";
 
 const objectInfo = JSON.parse(
   readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8"),
@@ -19,3 +21,9 @@ export function loadCatalogue(checkpoints?: readonly string[]): Promise<Catalogu
     embeddings: async () => ["tiny-embedding"],
   });
 }
+
+/** That catalogue, on a worker whose model files are not on a disk of ours. */
+export const loadInventory = async (checkpoints?: readonly string[]): Promise<Inventory> => ({
+  catalogue: await loadCatalogue(checkpoints),
+  models: new ModelFiles(() => ({})),
+});

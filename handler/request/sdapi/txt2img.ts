@@ -71,7 +71,8 @@ export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<stri
       ...(pictureOptions.convert && { convert: pictureOptions.convert }),
     },
     extraData: {},
-    build: (catalogue) => build({ fields, extensions: extensions.data, options, pictureOptions }, pictures, catalogue),
+    build: async ({ catalogue }) =>
+      build({ fields, extensions: extensions.data, options, pictureOptions }, pictures, catalogue),
   };
 }
 

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { parseTxt2Img } from "../../../handler/request/sdapi/txt2img.ts";
 import clientBodies from "../../fixtures/sdapi/client-bodies.json" with { type: "json" };
-import { loadCatalogue } from "../../support/catalogue.ts";
+import { loadInventory } from "../../support/catalogue.ts";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
 import { quickTxt2Img } from "../../support/payloads.ts";
 import { decode } from "../../support/pictures.ts";
@@ -33,7 +33,7 @@ test.each(Object.entries(ONE_CHECKPOINT_SHAPES))("%s", async (_, body) => {
 /** With one checkpoint in both places: the engine may have no other. */
 test.each(Object.entries(TWO_CHECKPOINT_SHAPES))("%s", async (_, body) => {
   const checkpoint = "tiny-sd15.safetensors";
-  const { graph } = parseTxt2Img(body).build(await loadCatalogue([checkpoint, REFINER]));
+  const { graph } = await parseTxt2Img(body).build(await loadInventory([checkpoint, REFINER]));
   const response = await endpoint.post("/prompt", JSON.stringify({ prompt: graph }).replaceAll(REFINER, checkpoint));
   expect(response.status, await response.text()).toBe(200);
 });

@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { parseTxt2Img } from "../../../handler/request/sdapi/txt2img.ts";
 import type { Graph } from "../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../workflows/check-graph.ts";
-import { loadCatalogue } from "../../support/catalogue.ts";
+import { loadInventory } from "../../support/catalogue.ts";
 import { ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
 
-const catalogue = await loadCatalogue(["model.safetensors", REFINER]);
+const inventory = await loadInventory(["model.safetensors", REFINER]);
 
 /** One line a node, without what every graph has in common. */
 const shown = (graph: Graph) =>
@@ -16,8 +16,8 @@ const shown = (graph: Graph) =>
     return `#${id} ${class_type} ${values.join(" ")}`;
   });
 
-test.each(Object.entries({ ...ONE_CHECKPOINT_SHAPES, ...TWO_CHECKPOINT_SHAPES }))("%s", (_, body) => {
-  const graph = parseTxt2Img(body).build(catalogue).graph;
-  expect(checkGraph(graph, catalogue)).toBe(graph);
+test.each(Object.entries({ ...ONE_CHECKPOINT_SHAPES, ...TWO_CHECKPOINT_SHAPES }))("%s", async (_, body) => {
+  const { graph } = await parseTxt2Img(body).build(inventory);
+  expect(checkGraph(graph, inventory.catalogue)).toBe(graph);
   expect(shown(graph)).toMatchSnapshot();
 });

@@ -5,7 +5,7 @@ import { parseTxt2Img } from "../../../../handler/request/sdapi/txt2img.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
 import recorded from "../../../fixtures/sdapi/infotext-parse.json" with { type: "json" };
 import defaults from "../../../fixtures/sdapi/txt2img-fields.json" with { type: "json" };
-import { loadCatalogue } from "../../../support/catalogue.ts";
+import { loadInventory } from "../../../support/catalogue.ts";
 import { completed, output } from "../../../support/completed.ts";
 
 interface Applied {
@@ -60,9 +60,9 @@ test("an unknown sampler keeps its name, to be refused by it", () => {
 });
 
 describe("our own infotext gives the request back", async () => {
-  const catalogue = await loadCatalogue(["sub/a, model: 1.safetensors"]);
-  const answerTo = (body: object) => {
-    const built = parseTxt2Img(body).build(catalogue);
+  const inventory = await loadInventory(["sub/a, model: 1.safetensors"]);
+  const answerTo = async (body: object) => {
+    const built = await parseTxt2Img(body).build(inventory);
     const answer = built.encode(completed([output()])) as { info: string };
     const { infotexts } = JSON.parse(answer.info) as { infotexts: string[] };
     return { graph: built.graph, infotext: infotexts[0]! };
@@ -84,11 +84,11 @@ describe("our own infotext gives the request back", async () => {
     scheduler,
   });
 
-  test("graph for graph", () => {
-    fc.assert(
-      fc.property(request, (body) => {
-        const first = answerTo(body);
-        expect(answerTo({ infotext: first.infotext })).toEqual(first);
+  test("graph for graph", async () => {
+    await fc.assert(
+      fc.asyncProperty(request, async (body) => {
+        const first = await answerTo(body);
+        expect(await answerTo({ infotext: first.infotext })).toEqual(first);
       }),
     );
   });

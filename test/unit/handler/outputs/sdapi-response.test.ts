@@ -8,7 +8,7 @@ import recordedInfotexts from "../../../fixtures/sdapi/infotext.json" with { typ
 import recordedQuotes from "../../../fixtures/sdapi/infotext-quote.json" with { type: "json" };
 import recordedFields from "../../../fixtures/sdapi/txt2img-fields.json" with { type: "json" };
 import recordedValues from "../../../fixtures/sdapi/txt2img-values.json" with { type: "json" };
-import { loadCatalogue } from "../../../support/catalogue.ts";
+import { loadInventory } from "../../../support/catalogue.ts";
 import { completed, output } from "../../../support/completed.ts";
 import { thrownBy } from "../../../support/thrown.ts";
 
@@ -20,7 +20,7 @@ interface Answer {
 }
 
 async function answerTo(body: object, outputs = [output()], checkpoint = "sub/model.v2.safetensors"): Promise<Answer> {
-  const { encode } = parseTxt2Img(body).build(await loadCatalogue([checkpoint]));
+  const { encode } = await parseTxt2Img(body).build(await loadInventory([checkpoint]));
   // The wire form is what counts: 64-bit seeds are numbers there.
   return JSON.parse(JSON.stringify(encode(completed(outputs)))) as Answer;
 }
@@ -66,7 +66,7 @@ test("with a bucket, outputs tell where the pictures lie", async () => {
 });
 
 test.each([0, 1, 3])("%d pictures where two were due are an error", async (count) => {
-  const { encode } = parseTxt2Img({ batch_size: 2 }).build(await loadCatalogue(["m.ckpt"]));
+  const { encode } = await parseTxt2Img({ batch_size: 2 }).build(await loadInventory(["m.ckpt"]));
   const outputs = Array.from({ length: count }, () => output());
   expect(thrownBy(() => encode(completed(outputs)))).toMatchObject({
     code: "no_outputs",
@@ -83,7 +83,7 @@ describe("seeds", () => {
   });
 
   test("of 64 bits keep their digits", async () => {
-    const { encode } = parseTxt2Img({ seed: "18446744073709551615" }).build(await loadCatalogue(["m.ckpt"]));
+    const { encode } = await parseTxt2Img({ seed: "18446744073709551615" }).build(await loadInventory(["m.ckpt"]));
     const { info, parameters } = encode(completed([output()])) as Answer;
     expect(info).toContain('"all_seeds":[18446744073709551615]');
     expect(info).toContain("Seed: 18446744073709551615,");

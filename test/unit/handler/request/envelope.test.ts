@@ -5,10 +5,10 @@ import { parseRequest } from "../../../../handler/request/envelope.ts";
 import { TXT2IMG_FIELDS } from "../../../../handler/request/sdapi/fields.ts";
 import { EndpointError, type ErrorCode } from "../../../../runtime/errors.ts";
 import { parseJson } from "../../../../runtime/json.ts";
-import { loadCatalogue } from "../../../support/catalogue.ts";
-import { thrownBy } from "../../../support/thrown.ts";
+import { loadInventory } from "../../../support/catalogue.ts";
+import { rejectionOf, thrownBy } from "../../../support/thrown.ts";
 
-const catalogue = await loadCatalogue();
+const inventory = await loadInventory();
 const GRAPH = {
   "1": { class_type: "EmptyImage", inputs: { width: 8, height: 8, batch_size: 1, color: 0 } },
   "2": { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "a" } },
@@ -16,7 +16,8 @@ const GRAPH = {
 const OTHER = { "7": GRAPH["1"], "8": { ...GRAPH["2"], inputs: { images: ["7", 0], filename_prefix: "b" } } };
 const UI_EXPORT = { last_node_id: 2, nodes: [{ id: 1 }], links: [], version: 0.4 };
 
-const graphOf = (payload: unknown, dialect: Dialect = "auto") => parseRequest(payload, dialect).build(catalogue).graph;
+const graphOf = async (payload: unknown, dialect: Dialect = "auto") =>
+  (await parseRequest(payload, dialect).build(inventory)).graph;
 
 describe("a graph is found in every form that is in use", () => {
   test.each<[string, unknown]>([
@@ -29,17 +30,17 @@ describe("a graph is found in every form that is in use", () => {
     ["input.prompt", { input: { prompt: GRAPH } }],
     ["a bare graph in input", { input: GRAPH }],
     ["input as JSON text", { input: JSON.stringify({ workflow: GRAPH }) }],
-  ])("%s", (_name, payload) => {
+  ])("%s", async (_name, payload) => {
     expect(parseRequest(payload, "auto").kind).toBe("graph");
-    expect(graphOf(payload)).toEqual(GRAPH);
+    expect(await graphOf(payload)).toEqual(GRAPH);
   });
 
   test.each<[string, unknown]>([
     ["input before prompt", { input: { workflow: GRAPH }, prompt: OTHER }],
     ["workflow_json before workflow", { input: { workflow_json: GRAPH, workflow: OTHER } }],
     ["workflow before a prompt of words", { workflow: GRAPH, prompt: "a fox" }],
-  ])("the first form that fits counts: %s", (_name, payload) => {
-    expect(graphOf(payload)).toEqual(GRAPH);
+  ])("the first form that fits counts: %s", async (_name, payload) => {
+    expect(await graphOf(payload)).toEqual(GRAPH);
   });
 });
 
@@ -49,11 +50,11 @@ describe("an A1111 body is told by its prompt of words", () => {
     ["in input", { input: { prompt: "a fox", steps: 4 } }],
     ["in input as JSON text", { input: '{"prompt":"a fox"}' }],
     ["with a prompt of no words", { prompt: "" }],
-  ])("%s", (_name, payload) => {
+  ])("%s", async (_name, payload) => {
     expect(parseRequest(payload, "auto").kind).toBe("sdapi/txt2img");
   });
 
-  test("the route needs no prompt at all", () => {
+  test("the route needs no prompt at all", async () => {
     expect(parseRequest({}, "sdapi/txt2img").kind).toBe("sdapi/txt2img");
   });
 });
@@ -67,8 +68,8 @@ describe("the editor's own format is recognised wherever a graph is expected", (
     ["input.workflow", { input: { workflow: UI_EXPORT } }],
     ["input.workflow_json", { input: { workflow_json: UI_EXPORT } }],
     ["prompt of comfyui-api", { prompt: UI_EXPORT }, "comfyui-api"],
-  ])("%s", (_name, payload, dialect) => {
-    expect(thrownBy(() => graphOf(payload, dialect)).code).toBe("workflow_format_ui");
+  ])("%s", async (_name, payload, dialect) => {
+    expect((await rejectionOf(graphOf(payload, dialect))).code).toBe("workflow_format_ui");
   });
 });
 
@@ -89,7 +90,7 @@ describe("what has no known form is refused", () => {
     ["img2img", { prompt: "x", init_images: ["..."] }, "unsupported_feature", "init_images"],
     ["a modifier", { input: { modifier: "x", workflow_json: GRAPH } }, "unsupported_feature", "input.modifier"],
     ["modifications", { input: { modifications: {} } }, "unsupported_feature", "input.modifications"],
-  ])("%s", (_name, payload, code, text) => {
+  ])("%s", async (_name, payload, code, text) => {
     const error = thrownBy(() => parseRequest(payload, "auto"));
     expect(error.code).toBe(code);
     expect(error.message).toContain(text);
@@ -97,12 +98,12 @@ describe("what has no known form is refused", () => {
 
   test.each([[null], ["x"], [{}], [{ prompt: "a fox" }], [{ workflow: GRAPH }]])(
     "comfyui-api's route takes a graph under `prompt` alone, not %j",
-    (payload) => {
+    async (payload) => {
       expect(thrownBy(() => parseRequest(payload, "comfyui-api")).code).toBe("invalid_request");
     },
   );
 
-  test.each([[null], ["x"], [[]], [5]])("A1111's route takes an object, not %j", (payload) => {
+  test.each([[null], ["x"], [[]], [5]])("A1111's route takes an object, not %j", async (payload) => {
     expect(thrownBy(() => parseRequest(payload, "sdapi/txt2img")).message).toBe("value is not a valid dict");
   });
 });
@@ -120,19 +121,19 @@ describe("whatever is sent, it is understood or refused, never a fault of ours",
   const options =
     "id extra_data convert_output s3 webhook comfy_org_api_key images credentials init_images modifier".split(" ");
 
-  const isHandled = (payload: unknown, asked: Dialect) => {
+  const isHandled = async (payload: unknown, asked: Dialect) => {
     try {
-      parseRequest(payload, asked).build(catalogue);
+      await parseRequest(payload, asked).build(inventory);
     } catch (error) {
       if (!(error instanceof EndpointError) || error.code === "internal") throw error;
     }
   };
 
-  test("any JSON", () => {
-    fc.assert(fc.property(fc.jsonValue(), dialect, isHandled), { numRuns: 500 });
+  test("any JSON", async () => {
+    await fc.assert(fc.asyncProperty(fc.jsonValue(), dialect, isHandled), { numRuns: 500 });
   });
 
-  test("any values under the names that mean something", () => {
+  test("any values under the names that mean something", async () => {
     const names = fc.constantFrom("prompt", "workflow", "workflow_json", "input", "nodes", "links", ...options);
     const fields = fc.dictionary(names, value, { noNullPrototype: true });
     const payload = fc.oneof(
@@ -140,13 +141,13 @@ describe("whatever is sent, it is understood or refused, never a fault of ours",
       fc.record({ input: fields }),
       fc.record({ input: fields.map((it) => JSON.stringify(it)) }),
     );
-    fc.assert(fc.property(payload, dialect, isHandled), { numRuns: 1500 });
+    await fc.assert(fc.asyncProperty(payload, dialect, isHandled), { numRuns: 1500 });
   });
 
-  test("any values in A1111's fields", () => {
+  test("any values in A1111's fields", async () => {
     const fields = fc.dictionary(fc.constantFrom(...Object.keys(TXT2IMG_FIELDS)), value, { noNullPrototype: true });
-    fc.assert(
-      fc.property(fields, (payload) => isHandled(payload, "sdapi/txt2img")),
+    await fc.assert(
+      fc.asyncProperty(fields, (payload) => isHandled(payload, "sdapi/txt2img")),
       { numRuns: 1500 },
     );
   });

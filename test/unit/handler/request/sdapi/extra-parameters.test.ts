@@ -1,15 +1,14 @@
 import { expect, test } from "vitest";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
-import { loadCatalogue } from "../../../../support/catalogue.ts";
+import { loadInventory } from "../../../../support/catalogue.ts";
 import { completed, output } from "../../../../support/completed.ts";
 
-const catalogue = await loadCatalogue(["v1-5-pruned-emaonly.safetensors", "refiner.safetensors"]);
+const inventory = await loadInventory(["v1-5-pruned-emaonly.safetensors", "refiner.safetensors"]);
 
-function infoOf(body: object) {
+async function infoOf(body: object) {
   const given = { prompt: "a cat", negative_prompt: "blurry", steps: 8, seed: 42, ...body };
-  const { info } = parseTxt2Img(given)
-    .build(catalogue)
-    .encode(completed([output()])) as { info: string };
+  const built = await parseTxt2Img(given).build(inventory);
+  const { info } = built.encode(completed([output()])) as { info: string };
   return JSON.parse(info) as { extra_generation_params: Record<string, unknown>; prompt: string; clip_skip: number };
 }
 
@@ -48,16 +47,16 @@ test.each<[string, object, Record<string, unknown>]>([
   ["eta 1 euler a", { sampler_name: "Euler a", eta: 1 }, {}],
   ["eta 1 ddim", { sampler_name: "DDIM", eta: 1 }, { "Eta DDIM": 1 }],
   ["eta euler", { sampler_name: "Euler", eta: 0.5 }, {}],
-])("%s", (_, body, expected) => {
-  const { extra_generation_params } = infoOf(body);
+])("%s", async (_, body, expected) => {
+  const { extra_generation_params } = await infoOf(body);
   expect(Object.fromEntries(Object.entries(extra_generation_params).filter(([name]) => name in expected))).toEqual(
     expected,
   );
   expect(Object.keys(extra_generation_params).filter((name) => !(name in expected))).toEqual([]);
 });
 
-test("prompts are shown with their tags and without comments", () => {
-  const { prompt, clip_skip } = infoOf({ prompt: "cat <lora:tiny-lora:0.5> # note", clip_skip: 2 });
+test("prompts are shown with their tags and without comments", async () => {
+  const { prompt, clip_skip } = await infoOf({ prompt: "cat <lora:tiny-lora:0.5> # note", clip_skip: 2 });
   expect(prompt).toBe("cat <lora:tiny-lora:0.5> \n");
   expect(clip_skip).toBe(2);
 });

@@ -5,25 +5,25 @@ import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import type { Graph } from "../../../../../runtime/comfyui/graph.ts";
 import { EndpointError } from "../../../../../runtime/errors.ts";
 import clientBodies from "../../../../fixtures/sdapi/client-bodies.json" with { type: "json" };
-import { loadCatalogue } from "../../../../support/catalogue.ts";
-import { thrownBy } from "../../../../support/thrown.ts";
+import { loadInventory } from "../../../../support/catalogue.ts";
+import { rejectionOf, thrownBy } from "../../../../support/thrown.ts";
 
 const CHECKPOINTS = ["v1-5.safetensors", "sub/other.model.ckpt", "sdxl_base, 1.0.safetensors"];
-const catalogue = await loadCatalogue(CHECKPOINTS);
+const inventory = await loadInventory(CHECKPOINTS);
 
-const graphOf = (body: object) => parseTxt2Img(body).build(catalogue).graph;
-const inputsOf = (graph: Graph, classType: string) =>
-  Object.values(graph)
+const graphOf = async (body: object) => (await parseTxt2Img(body).build(inventory)).graph;
+const inputsOf = async (graph: Graph | Promise<Graph>, classType: string) =>
+  Object.values(await graph)
     .filter(({ class_type }) => class_type === classType)
     .map(({ inputs }) => inputs);
 
-test("A1111's API defaults", () => {
-  const graph = graphOf({});
-  expect(inputsOf(graph, "KSampler")).toEqual([
+test("A1111's API defaults", async () => {
+  const graph = await graphOf({});
+  expect(await inputsOf(graph, "KSampler")).toEqual([
     expect.objectContaining({ steps: 50, cfg: 7, sampler_name: "euler", scheduler: "normal", denoise: 1 }),
   ]);
-  expect(inputsOf(graph, "EmptyLatentImage")).toEqual([{ width: 512, height: 512, batch_size: 1 }]);
-  expect(inputsOf(graph, "CLIPTextEncode").map(({ text }) => text)).toEqual([""]);
+  expect(await inputsOf(graph, "EmptyLatentImage")).toEqual([{ width: 512, height: 512, batch_size: 1 }]);
+  expect((await inputsOf(graph, "CLIPTextEncode")).map(({ text }) => text)).toEqual([""]);
 });
 
 describe("sizes are cut to multiples of 8", () => {
@@ -32,8 +32,8 @@ describe("sizes are cut to multiples of 8", () => {
     [519, 512],
     [16, 16],
     [63, 56],
-  ])("%d gives %d", (given, used) => {
-    const [latent] = inputsOf(graphOf({ width: given, height: given }), "EmptyLatentImage");
+  ])("%d gives %d", async (given, used) => {
+    const [latent] = await inputsOf(graphOf({ width: given, height: given }), "EmptyLatentImage");
     expect(latent).toMatchObject({ width: used, height: used });
   });
 });
@@ -46,28 +46,32 @@ describe("the sampler", () => {
     [{ sampler_name: "Heun", sampler_index: "Euler a" }, "heun", "normal"],
     [{ sampler_name: "", sampler_index: "Euler a" }, "euler_ancestral", "normal"],
     [{ sampler_name: "", sampler_index: "" }, "dpmpp_2m", "karras"],
-  ])("%j", (body, sampler_name, scheduler) => {
-    expect(inputsOf(graphOf(body), "KSampler")[0]).toMatchObject({ sampler_name, scheduler });
+  ])("%j", async (body, sampler_name, scheduler) => {
+    expect((await inputsOf(graphOf(body), "KSampler"))[0]).toMatchObject({ sampler_name, scheduler });
   });
 
-  test("the scale of CFG++ is divided", () => {
-    expect(inputsOf(graphOf({ sampler_name: "DDIM CFG++", cfg_scale: 5 }), "KSampler")[0]).toMatchObject({ cfg: 0.4 });
+  test("the scale of CFG++ is divided", async () => {
+    expect((await inputsOf(graphOf({ sampler_name: "DDIM CFG++", cfg_scale: 5 }), "KSampler"))[0]).toMatchObject({
+      cfg: 0.4,
+    });
   });
 });
 
 describe("seeds", () => {
-  const seedsOf = (body: object) => inputsOf(graphOf(body), "KSampler").map(({ seed }) => JSON.stringify(seed));
+  const seedsOf = async (body: object) =>
+    (await inputsOf(graphOf(body), "KSampler")).map(({ seed }) => JSON.stringify(seed));
 
-  test("picture k of all iterations has seed + k", () => {
-    expect(seedsOf({ seed: 42, batch_size: 2, n_iter: 2 })).toEqual(["42", "43", "44", "45"]);
+  test("picture k of all iterations has seed + k", async () => {
+    expect(await seedsOf({ seed: 42, batch_size: 2, n_iter: 2 })).toEqual(["42", "43", "44", "45"]);
   });
 
-  test("they wrap at 2^64", () => {
-    expect(seedsOf({ seed: "18446744073709551615", batch_size: 2 })).toEqual(["18446744073709551615", "0"]);
+  test("they wrap at 2^64", async () => {
+    expect(await seedsOf({ seed: "18446744073709551615", batch_size: 2 })).toEqual(["18446744073709551615", "0"]);
   });
 
-  test.each([-1, -5, null, undefined])("%j asks for a random one of 32 bits", (seed) => {
-    const drawn = Array.from({ length: 20 }, () => Number(seedsOf({ seed })[0]));
+  test.each([-1, -5, null, undefined])("%j asks for a random one of 32 bits", async (seed) => {
+    const seeds = await Promise.all(Array.from({ length: 20 }, () => seedsOf({ seed })));
+    const drawn = seeds.map(([first]) => Number(first));
     expect(new Set(drawn).size).toBeGreaterThan(15);
     expect(Math.max(...drawn)).toBeLessThan(2 ** 32);
     expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
@@ -75,8 +79,10 @@ describe("seeds", () => {
 });
 
 describe("the checkpoint", () => {
-  const checkpointOf = (name: unknown) =>
-    inputsOf(graphOf({ override_settings: { sd_model_checkpoint: name } }), "CheckpointLoaderSimple")[0]!["ckpt_name"];
+  const checkpointOf = async (name: unknown) =>
+    (await inputsOf(graphOf({ override_settings: { sd_model_checkpoint: name } }), "CheckpointLoaderSimple"))[0]![
+      "ckpt_name"
+    ];
 
   test.each([
     [null, CHECKPOINTS[0]],
@@ -89,14 +95,14 @@ describe("the checkpoint", () => {
     ["other.model", CHECKPOINTS[1]],
     ["sub_other.model", CHECKPOINTS[1]],
     ["sdxl_base, 1.0", CHECKPOINTS[2]],
-  ])("%j is %s", (name, file) => {
-    expect(checkpointOf(name)).toBe(file);
+  ])("%j is %s", async (name, file) => {
+    expect(await checkpointOf(name)).toBe(file);
   });
 
   test.each([["nope"], ["V1-5.ckpt"], [5], [["v1-5"]], [{ toString: null }]])(
     "%j is refused with what there is",
-    (name) => {
-      expect(thrownBy(() => checkpointOf(name))).toMatchObject({
+    async (name) => {
+      expect(await rejectionOf(checkpointOf(name))).toMatchObject({
         code: "unknown_model",
         details: { field: "override_settings.sd_model_checkpoint", available: CHECKPOINTS },
       });
@@ -104,8 +110,8 @@ describe("the checkpoint", () => {
   );
 
   test("a worker without any says so", async () => {
-    const empty = await loadCatalogue([]);
-    expect(thrownBy(() => parseTxt2Img({}).build(empty)).message).toBe("this worker has no checkpoint");
+    const empty = await loadInventory([]);
+    expect((await rejectionOf(parseTxt2Img({}).build(empty))).message).toBe("this worker has no checkpoint");
   });
 });
 
@@ -122,13 +128,13 @@ describe("what cannot be honoured is refused by name", () => {
     ["script_name", "X/Y/Z plot"],
     ["alwayson_scripts", { ControlNet: { args: [{ module: "canny" }] } }],
     ["alwayson_scripts", { ADetailer: { args: [true, false, { ad_model: "face" }] } }],
-  ])("%s: %j", (field, value) => {
+  ])("%s: %j", async (field, value) => {
     const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value }));
     expect(error).toMatchObject({ code: "unsupported_feature", details: { field } });
     expect(error.message).toMatch(new RegExp(`^${field}:`));
   });
 
-  test("an option, also one that has a field's name", () => {
+  test("an option, also one that has a field's name", async () => {
     for (const option of ["eta", "steps", "constructor", "eta_noise_seed_delta", "no_such_option"]) {
       const error = thrownBy(() => parseTxt2Img({ eta: null, override_settings: { [option]: 0.3 } }));
       expect(error).toMatchObject({ code: "unsupported_feature", details: { field: `override_settings.${option}` } });
@@ -140,8 +146,8 @@ describe("what cannot be honoured is refused by name", () => {
     ["s_noise", { sampler_name: "DPM fast", s_noise: 1.1 }, "s_noise"],
     ["a weight below 0", { prompt: "a AND b :-1" }, "prompt"],
     ["a dynamic rank", { prompt: "<lora:tiny-lora:1:1:32>" }, "prompt"],
-  ])("%s", (_, body, field) => {
-    const error = thrownBy(() => parseTxt2Img(body).build(catalogue));
+  ])("%s", async (_, body, field) => {
+    const error = await rejectionOf(parseTxt2Img(body).build(inventory));
     expect(error).toMatchObject({ code: "unsupported_feature", details: { field } });
   });
 
@@ -154,8 +160,8 @@ describe("what cannot be honoured is refused by name", () => {
     [{ prompt: "[a|b]", steps: 2000 }, "prompt", "2000"],
     [{ enable_hr: true, hr_prompt: "(a:1.2.3)" }, "hr_prompt", "1.2.3"],
     [{ enable_hr: true, hr_scale: 0.01 }, "hr_scale", "size"],
-  ])("%j", (body, field, text) => {
-    const error = thrownBy(() => parseTxt2Img(body).build(catalogue));
+  ])("%j", async (body, field, text) => {
+    const error = await rejectionOf(parseTxt2Img(body).build(inventory));
     expect(error).toMatchObject({ code: "invalid_request", details: { field } });
     expect(error.message).toContain(text);
   });
@@ -171,8 +177,8 @@ describe("unknown models are refused with what there is", () => {
     [{ refiner_checkpoint: "nope" }, "refiner_checkpoint", CHECKPOINTS],
     [{ enable_hr: true, hr_checkpoint_name: "nope" }, "hr_checkpoint_name", CHECKPOINTS],
     [{ enable_hr: true, hr_upscaler: "nope" }, "hr_upscaler", ["Latent", "tiny-2x"]],
-  ])("%j", (body, field, available) => {
-    const error = thrownBy(() => parseTxt2Img(body).build(catalogue));
+  ])("%j", async (body, field, available) => {
+    const error = await rejectionOf(parseTxt2Img(body).build(inventory));
     expect(error).toMatchObject({
       code: "unknown_model",
       details: { field, available: expect.arrayContaining(available) },
@@ -182,29 +188,29 @@ describe("unknown models are refused with what there is", () => {
 });
 
 describe("old options of A1111", () => {
-  test("times of a prompt", () => {
+  test("times of a prompt", async () => {
     const body = { prompt: "[a:b:2.0]", steps: 10 };
-    expect(inputsOf(graphOf(body), "ConditioningSetTimestepRange")).toHaveLength(0);
-    const old = graphOf({ ...body, override_settings: { use_old_scheduling: true } });
-    expect(inputsOf(old, "ConditioningSetTimestepRange")).toHaveLength(2);
+    expect(await inputsOf(graphOf(body), "ConditioningSetTimestepRange")).toHaveLength(0);
+    const old = await graphOf({ ...body, override_settings: { use_old_scheduling: true } });
+    expect(await inputsOf(old, "ConditioningSetTimestepRange")).toHaveLength(2);
   });
 
-  test("a size that is the last pass's", () => {
+  test("a size that is the last pass's", async () => {
     const override_settings = { use_old_hires_fix_width_height: "true" };
-    const graph = graphOf({ enable_hr: true, width: 1920, height: 1080, override_settings });
-    expect(inputsOf(graph, "EmptyLatentImage")).toMatchObject([{ width: 704, height: 384 }]);
-    expect(inputsOf(graph, "LatentCrop")).toMatchObject([{ width: 1920, height: 1080, x: 24, y: 0 }]);
+    const graph = await graphOf({ enable_hr: true, width: 1920, height: 1080, override_settings });
+    expect(await inputsOf(graph, "EmptyLatentImage")).toMatchObject([{ width: 704, height: 384 }]);
+    expect(await inputsOf(graph, "LatentCrop")).toMatchObject([{ width: 1920, height: 1080, x: 24, y: 0 }]);
   });
 });
 
-test("comments stay when they are switched off", () => {
+test("comments stay when they are switched off", async () => {
   const texts = (override_settings: object) =>
     inputsOf(graphOf({ prompt: "a # b", negative_prompt: "c", override_settings }), "CLIPTextEncode");
-  expect(texts({})[0]).toMatchObject({ text: "a" });
-  expect(texts({ enable_prompt_comments: false })[0]).toMatchObject({ text: "a # b" });
+  expect((await texts({}))[0]).toMatchObject({ text: "a" });
+  expect((await texts({ enable_prompt_comments: false }))[0]).toMatchObject({ text: "a # b" });
 });
 
-test("options that ask for nothing pass", () => {
+test("options that ask for nothing pass", async () => {
   const override_settings = {
     sd_vae: "Automatic",
     CLIP_stop_at_last_layers: 1,
@@ -220,23 +226,23 @@ test("options that ask for nothing pass", () => {
 });
 
 describe("bodies of known clients", () => {
-  test.each(Object.entries(clientBodies))("%s", (_, body) => {
+  test.each(Object.entries(clientBodies))("%s", async (_, body) => {
     const { batch_size = 1, n_iter = 1 } = body as { batch_size?: number; n_iter?: number };
-    const graph = graphOf(body);
-    expect(inputsOf(graph, "SaveImage")).toHaveLength(batch_size * n_iter);
+    const graph = await graphOf(body);
+    expect(await inputsOf(graph, "SaveImage")).toHaveLength(batch_size * n_iter);
   });
 });
 
-test("any body gives a graph or one of our errors", () => {
+test("any body gives a graph or one of our errors", async () => {
   const value = fc.oneof(fc.jsonValue(), fc.constantFrom(true, 2, "[a|b] AND (c:1.1)", "Latent", "Euler a", 0.5));
   const names = [...Object.keys(TXT2IMG_FIELDS), "clip_skip", "loras"];
   const body = fc.dictionary(fc.constantFrom(...names), value, { maxKeys: 8 });
-  fc.assert(
-    fc.property(body, (given) => {
+  await fc.assert(
+    fc.asyncProperty(body, async (given) => {
       // The number of steps is no matter here, and a graph of thousands takes its time.
       const limited = { ...given, steps: 4, batch_size: 1, n_iter: 1 };
       try {
-        graphOf(limited);
+        await graphOf(limited);
       } catch (error) {
         expect(error).toBeInstanceOf(EndpointError);
       }
@@ -244,7 +250,7 @@ test("any body gives a graph or one of our errors", () => {
   );
 });
 
-test("what known clients always send, and what asks for nothing, is accepted", () => {
+test("what known clients always send, and what asks for nothing, is accepted", async () => {
   const body = {
     prompt: "a fox < b > c",
     styles: [],
@@ -281,7 +287,7 @@ test("what known clients always send, and what asks for nothing, is accepted", (
 test.each([
   [true, true],
   [false, false],
-])("send_images %s: inline %s", (send_images, isInline) => {
+])("send_images %s: inline %s", async (send_images, isInline) => {
   expect(parseTxt2Img({ send_images }).delivery).toEqual({ isInline });
 });
 
@@ -297,7 +303,7 @@ describe("the picture file", () => {
       { samples_format: "webp", webp_lossless: true },
       { isInline: true, convert: { format: "webp", options: { quality: 80, lossless: true } } },
     ],
-  ])("%j", (override_settings, delivery) => {
+  ])("%j", async (override_settings, delivery) => {
     expect(parseTxt2Img({ override_settings }).delivery).toEqual(delivery);
   });
 
@@ -306,14 +312,14 @@ describe("the picture file", () => {
     ["jpeg_quality", 0, ">=1"],
     ["jpeg_quality", 101, "<=100"],
     ["webp_lossless", "x", "boolean"],
-  ])("%s %j is refused", (option, value, message) => {
+  ])("%s %j is refused", async (option, value, message) => {
     const error = thrownBy(() => parseTxt2Img({ override_settings: { [option]: value } }));
     expect(error).toMatchObject({ code: "invalid_request" });
     expect(error.message).toContain(`override_settings.${option}: `);
     expect(error.message).toContain(message);
   });
 
-  test("asking for what is so anyway is accepted, for anything else it is refused", () => {
+  test("asking for what is so anyway is accepted, for anything else it is refused", async () => {
     expect(() =>
       parseTxt2Img({ override_settings: { randn_source: "CPU", sgm_noise_multiplier: true } }),
     ).not.toThrow();
@@ -322,7 +328,7 @@ describe("the picture file", () => {
   });
 });
 
-test("what an infotext asks for is refused by name as well", () => {
+test("what an infotext asks for is refused by name as well", async () => {
   const infotext = "a fox\nSteps: 6, Sampler: Euler, Seed: 3, Tiling: True";
   const error = thrownBy(() => parseTxt2Img({ infotext }));
   expect(error).toMatchObject({ code: "unsupported_feature", details: { field: "override_settings.tiling" } });
