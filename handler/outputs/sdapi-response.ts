@@ -6,7 +6,9 @@ import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
-import type { Txt2ImgFields } from "../request/sdapi/fields.ts";
+import type { Common } from "../request/sdapi/common.ts";
+import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
+import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
 import { describeOutput } from "./native-response.ts";
@@ -15,23 +17,12 @@ import { describeOutput } from "./native-response.ts";
 const VERSION = `comfy-endpoint ${version}`;
 
 export interface SdapiGeneration {
-  fields: Txt2ImgFields;
-  /** One per picture, in order. */
-  seeds: readonly bigint[];
-  sampler: ResolvedSampler;
-  checkpoint: string;
-  /** Whether the pictures carry their infotext. */
-  hasInfotext: boolean;
-  /** As A1111 shows them: with tags, without comments. */
-  prompt: string;
-  negativePrompt: string;
-  /** A file of its own; null: the checkpoint's. */
-  vae: string | null;
-  clipSkip: number;
+  request: SdapiRequest;
+  common: Common;
   /** Of the first pass, as asked for. */
   width: number;
   height: number;
-  /** Null without hires fix. */
+  /** Null where no picture is started from. */
   denoisingStrength: number | null;
   /** By A1111's labels, in its order; null: `info` has the label, the infotext has not. */
   extraParameters: Parameters;
@@ -39,11 +30,11 @@ export interface SdapiGeneration {
 
 /** The pictures get their infotexts, and the answer tells them. */
 export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
-  const infotexts = generation.seeds.map((seed) => infotext(generation, seed));
+  const infotexts = generation.common.seeds.map((seed) => infotext(generation, seed));
   return {
     finish: (artifacts) =>
       artifacts.map((artifact, index) =>
-        embedInfotext(artifact, generation.hasInfotext ? infotexts[index] : undefined),
+        embedInfotext(artifact, generation.request.pictureOptions.hasInfotext ? infotexts[index] : undefined),
       ),
     encode: (done) => encodeSdapi(generation, infotexts, done),
   };
@@ -54,28 +45,36 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
  * @throws EndpointError `no_outputs` when a picture is missing.
  */
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
-  const { fields, seeds } = generation;
+  const { fields } = generation.request;
+  const { seeds } = generation.common;
   if (outputs.length !== seeds.length)
     throw new EndpointError("no_outputs", `${seeds.length} pictures were due and ${outputs.length} came`);
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
-    parameters: { ...fields, seed: exactInteger(BigInt(fields.seed)) },
+    parameters: { ...echoOf(fields), seed: exactInteger(BigInt(fields.seed)) },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
   };
 }
 
+/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for. */
+function echoOf(fields: CommonFields): object {
+  const { init_images, include_init_images } = fields as Partial<Img2ImgFields>;
+  return init_images && !include_init_images ? { ...fields, init_images: null, mask: null } : fields;
+}
+
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
-  const { fields, seeds, sampler, checkpoint, prompt, negativePrompt } = generation;
+  const { fields } = generation.request;
+  const { seeds, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
-  const subseed = firstSubseed(fields["subseed"]);
+  const subseed = firstSubseed(fields.subseed);
   return {
-    prompt,
-    all_prompts: each(prompt),
-    negative_prompt: negativePrompt,
-    all_negative_prompts: each(negativePrompt),
+    prompt: written.positive,
+    all_prompts: each(written.positive),
+    negative_prompt: written.negative,
+    all_negative_prompts: each(written.negative),
     seed: exactInteger(seed),
     all_seeds: seeds.map(exactInteger),
     subseed,
@@ -89,19 +88,19 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     batch_size: fields.batch_size,
     restore_faces: false,
     face_restoration_model: null,
-    sd_model_name: stem(checkpoint),
+    sd_model_name: stem(models.checkpoint),
     sd_model_hash: null,
-    sd_vae_name: generation.vae,
+    sd_vae_name: models.vae ?? null,
     sd_vae_hash: null,
     seed_resize_from_w: -1,
     seed_resize_from_h: -1,
-    denoising_strength: generation.denoisingStrength ?? numberOr(null, fields["denoising_strength"]),
+    denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
     extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
     index_of_first_image: 0,
     infotexts,
     styles: [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
-    clip_skip: generation.clipSkip,
+    clip_skip: models.clipSkip,
     is_using_inpainting_conditioning: false,
     version: VERSION,
   };
@@ -109,14 +108,8 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
 
 /** Nothing is drawn from it while `subseed_strength` is 0; A1111 tells one all the same, of 32 bits where it was not given. */
 function firstSubseed(given: unknown): number {
-  const number = numberOr(-1, given);
-  return Number.isSafeInteger(number) && number >= 0 ? number : randomInt(MAX_RANDOM_SEED + 1);
-}
-
-/** Of a field that is not checked, since nothing depends on it here. */
-function numberOr<T>(fallback: T, given: unknown): number | T {
   const number = typeof given === "number" || (typeof given === "string" && given !== "") ? Number(given) : Number.NaN;
-  return Number.isFinite(number) ? number : fallback;
+  return Number.isSafeInteger(number) && number >= 0 ? number : randomInt(MAX_RANDOM_SEED + 1);
 }
 
 const MAX_RANDOM_SEED = 4_294_967_293;
@@ -155,10 +148,12 @@ const withFloats = (parameters: Parameters): Parameters =>
   );
 
 function infotext(generation: SdapiGeneration, seed: bigint): string {
-  const { fields, sampler, checkpoint, prompt, negativePrompt, vae, clipSkip, width, height } = generation;
+  const { width, height } = generation;
+  const { fields } = generation.request;
+  const { sampler, models, written } = generation.common;
   return writeInfotext({
-    prompt,
-    negativePrompt,
+    prompt: written.positive,
+    negativePrompt: written.negative,
     parameters: {
       Steps: fields.steps,
       Sampler: sampler.samplerName,
@@ -166,9 +161,9 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       "CFG scale": new PythonFloat(fields.cfg_scale),
       Seed: seed,
       Size: `${width}x${height}`,
-      Model: stem(checkpoint),
-      VAE: vae,
-      "Clip skip": clipSkip > 1 ? clipSkip : null,
+      Model: stem(models.checkpoint),
+      VAE: models.vae,
+      "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
       // Noise is drawn as A1111 draws it with these two set.
       RNG: "CPU",
       ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),

@@ -1,6 +1,7 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
+
+import type { Hires, Refiner } from "../../../workflows/generation.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
-import type { Hires, Refiner } from "../../../workflows/txt2img.ts";
 import type { Parameters } from "../../infotext/write.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 

@@ -2,8 +2,8 @@
 import * as z from "zod";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { fieldErrors } from "../field-errors.ts";
-import { boolean, float, integer, text } from "./fields.ts";
 import { isPictureOption } from "./picture-options.ts";
+import { boolean, float, integer, text } from "./values.ts";
 
 const orDefault = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? undefined, schema.optional());
 

@@ -1,67 +1,7 @@
 /** The types of A1111's request (v1.10.1), checked as pydantic 1 checks them, also where a field has no effect here. */
 import { EndpointError } from "../../../runtime/errors.ts";
 import { isRawNumber } from "../../../runtime/json.ts";
-
-type Kind = "text" | "integer" | "float" | "boolean" | "object" | "list" | "texts";
-
-/** In the order of A1111's model, which is that of its complaints; with `!` null is not allowed. */
-export const TXT2IMG_TYPES: Readonly<Record<string, Kind | `${Kind}!`>> = {
-  prompt: "text",
-  negative_prompt: "text",
-  styles: "texts",
-  seed: "integer",
-  subseed: "integer",
-  subseed_strength: "float",
-  seed_resize_from_h: "integer",
-  seed_resize_from_w: "integer",
-  sampler_name: "text",
-  scheduler: "text",
-  batch_size: "integer",
-  n_iter: "integer",
-  steps: "integer",
-  cfg_scale: "float",
-  width: "integer",
-  height: "integer",
-  restore_faces: "boolean",
-  tiling: "boolean",
-  do_not_save_samples: "boolean",
-  do_not_save_grid: "boolean",
-  eta: "float",
-  denoising_strength: "float",
-  s_min_uncond: "float",
-  s_churn: "float",
-  s_tmax: "float",
-  s_tmin: "float",
-  s_noise: "float",
-  override_settings: "object",
-  override_settings_restore_afterwards: "boolean",
-  refiner_checkpoint: "text",
-  refiner_switch_at: "float",
-  disable_extra_networks: "boolean",
-  firstpass_image: "text",
-  comments: "object",
-  enable_hr: "boolean",
-  firstphase_width: "integer",
-  firstphase_height: "integer",
-  hr_scale: "float",
-  hr_upscaler: "text",
-  hr_second_pass_steps: "integer",
-  hr_resize_x: "integer",
-  hr_resize_y: "integer",
-  hr_checkpoint_name: "text",
-  hr_sampler_name: "text",
-  hr_scheduler: "text",
-  hr_prompt: "text",
-  hr_negative_prompt: "text",
-  force_task_id: "text",
-  sampler_index: "text!",
-  script_name: "text",
-  script_args: "list!",
-  send_images: "boolean!",
-  save_images: "boolean!",
-  alwayson_scripts: "object!",
-  infotext: "text",
-};
+import type { Field, FieldType, Kind } from "./fields.ts";
 
 interface Issue {
   field: string;
@@ -98,9 +38,9 @@ const CHECKS: Readonly<Record<Exclude<Kind, "texts">, { fits(value: unknown): bo
 };
 
 /** @throws EndpointError `invalid_request` that lists every field of a wrong type. */
-export function checkTypes(types: Readonly<Record<string, Kind | `${Kind}!`>>, payload: object): void {
+export function checkTypes(fields: Readonly<Record<string, Field>>, payload: object): void {
   const given = payload as Record<string, unknown>;
-  const issues = Object.entries(types).flatMap(([field, type]) =>
+  const issues = Object.entries(fields).flatMap(([field, { type }]) =>
     given[field] === undefined ? [] : issuesOf(field, type, given[field]),
   );
   if (issues.length === 0) return;
@@ -108,7 +48,7 @@ export function checkTypes(types: Readonly<Record<string, Kind | `${Kind}!`>>, p
   throw new EndpointError("invalid_request", text, { details: { issues } });
 }
 
-function issuesOf(field: string, type: Kind | `${Kind}!`, value: unknown): Issue[] {
+function issuesOf(field: string, type: FieldType, value: unknown): Issue[] {
   const kind = type.replace("!", "") as Kind;
   if (value === null) return type.endsWith("!") ? [{ field, message: NONE }] : [];
   if (kind !== "texts") return CHECKS[kind].fits(value) ? [] : [{ field, message: CHECKS[kind].message }];

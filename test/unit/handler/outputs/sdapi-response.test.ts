@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { answerSdapi } from "../../../../handler/outputs/sdapi-response.ts";
-import { txt2imgSchema } from "../../../../handler/request/sdapi/fields.ts";
+import { parseSdapi, TXT2IMG } from "../../../../handler/request/sdapi/parse.ts";
 import { parseTxt2Img } from "../../../../handler/request/sdapi/txt2img.ts";
 import manifest from "../../../../package.json" with { type: "json" };
 import { resolveSampler } from "../../../../workflows/sampler-names.ts";
@@ -153,15 +153,15 @@ describe("infotext", () => {
 
   test("with hires fix, a VAE and clip skip is A1111's too", async () => {
     const { encode } = answerSdapi({
-      fields: txt2imgSchema.parse({ prompt: "a cat", steps: 4, sampler_name: "DPM++ 2M", scheduler: "Karras" }),
-      seeds: [42n],
-      sampler: resolveSampler("DPM++ 2M", "Karras"),
-      checkpoint: "m.ckpt",
-      hasInfotext: true,
-      prompt: "a cat <lora:style:0.4>",
-      negativePrompt: "",
-      vae: "my.vae.safetensors",
-      clipSkip: 2,
+      request: parseSdapi(TXT2IMG, { steps: 4 }, {}),
+      common: {
+        seeds: [42n],
+        sampler: resolveSampler("DPM++ 2M", "Karras"),
+        written: { positive: "a cat <lora:style:0.4>", negative: "" },
+        prompts: { positive: "a cat", negative: "" },
+        models: { checkpoint: "m.ckpt", vae: "my.vae.safetensors", loras: [], hypernetworks: [], clipSkip: 2 },
+        refiner: undefined,
+      },
       width: 384,
       height: 256,
       denoisingStrength: 1,

@@ -12,7 +12,7 @@ import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, type Guidance } from "./sampling.ts";
 import { countedCalls, firstPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
 
-export interface Txt2Img {
+export interface Generation {
   /** In A1111's syntax, without tags and comments. */
   prompts: Prompts;
   /** One per picture, 0 to 2^64-1. */
@@ -61,7 +61,7 @@ export interface Refiner {
  * draws one stream of noise for a whole batch, so that only a batch of one gives picture k what seed + k would give alone.
  * @throws EndpointError `invalid_request`, `unknown_model`, `unsupported_feature` for what a prompt asks.
  */
-export function buildTxt2Img(request: Txt2Img): Graph {
+export function buildGeneration(request: Generation): Graph {
   const builder = new GraphBuilder();
   const first = addPass(builder, request, firstPassOf(request));
   const second = request.hires && addPass(builder, request, secondPassOf(request, request.hires));
@@ -97,7 +97,7 @@ interface AddedPass {
   sampling: { pass: SamplingPass; base: Guidance; refiner?: Guidance & { fromStep: number } };
 }
 
-function firstPassOf({ prompts, sampler, steps, models, refiner, hires }: Txt2Img): PassRequest {
+function firstPassOf({ prompts, sampler, steps, models, refiner, hires }: Generation): PassRequest {
   const pass = firstPass(sampler, steps);
   const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
   return {
@@ -109,7 +109,7 @@ function firstPassOf({ prompts, sampler, steps, models, refiner, hires }: Txt2Im
   };
 }
 
-function secondPassOf({ refiner, sampler, steps }: Txt2Img, hires: Hires): PassRequest {
+function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): PassRequest {
   const pass = secondPass(hires.sampler, hires.steps, hires.strength);
   const isRefined = refiner && refiner.passes !== "first";
   return {
@@ -124,7 +124,7 @@ function secondPassOf({ refiner, sampler, steps }: Txt2Img, hires: Hires): PassR
 
 function addPass(
   builder: GraphBuilder,
-  { cfgScale, embeddings, isOldTiming = false }: Txt2Img,
+  { cfgScale, embeddings, isOldTiming = false }: Generation,
   request: PassRequest,
 ): AddedPass {
   const { prompts, fields, pass, refiner, callsBefore } = request;

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { Graph } from "../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../workflows/check-graph.ts";
+import { buildGeneration, type Generation } from "../../../workflows/generation.ts";
 import { resolveSampler } from "../../../workflows/sampler-names.ts";
-import { buildTxt2Img, type Txt2Img } from "../../../workflows/txt2img.ts";
 import { loadCatalogue } from "../../support/catalogue.ts";
 
-const request: Txt2Img = {
+const request: Generation = {
   prompts: { positive: "a fox", negative: "blurry" },
   seeds: [42n],
   steps: 20,
@@ -22,7 +22,7 @@ const nodesOf = (graph: Graph, classType: string) =>
   Object.values(graph).filter(({ class_type }) => class_type === classType);
 
 test("one picture is one chain from checkpoint to file", () => {
-  expect(buildTxt2Img(request)).toEqual({
+  expect(buildGeneration(request)).toEqual({
     "1": { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name: "model.safetensors" } },
     "2": { class_type: "CLIPTextEncode", inputs: { text: "a fox", clip: ["1", 1] } },
     "3": { class_type: "CLIPTextEncode", inputs: { text: "blurry", clip: ["1", 1] } },
@@ -48,7 +48,7 @@ test("one picture is one chain from checkpoint to file", () => {
 });
 
 describe("several pictures", () => {
-  const graph = buildTxt2Img({ ...request, seeds: [2n ** 64n - 2n, 2n ** 64n - 1n, 0n] });
+  const graph = buildGeneration({ ...request, seeds: [2n ** 64n - 2n, 2n ** 64n - 1n, 0n] });
 
   test("have a sampler, a seed and a file each, and share the rest", () => {
     const classes = Object.values(graph).map(({ class_type }) => class_type);
@@ -75,7 +75,7 @@ describe("several pictures", () => {
 });
 
 test("LCM sampling goes through a node of its own, for every picture", () => {
-  const graph = buildTxt2Img({ ...request, seeds: [1n, 2n], sampler: lcm });
+  const graph = buildGeneration({ ...request, seeds: [1n, 2n], sampler: lcm });
   const [id, node] = Object.entries(graph).find(([, { class_type }]) => class_type === "ModelSamplingDiscrete")!;
   expect(node.inputs).toEqual({ model: ["1", 0], sampling: "lcm", zsnr: false });
   expect(nodesOf(graph, "KSampler").map(({ inputs }) => inputs["model"])).toEqual([
@@ -84,12 +84,12 @@ test("LCM sampling goes through a node of its own, for every picture", () => {
   ]);
 });
 
-test.each<[string, Txt2Img]>([
+test.each<[string, Generation]>([
   ["plain", request],
   ["a hundred pictures", { ...request, seeds: Array.from({ length: 100 }, (_, index) => BigInt(index)) }],
   ["LCM", { ...request, sampler: lcm }],
 ])("the graph passes our own check: %s", async (_name, given) => {
   const catalogue = await loadCatalogue();
-  const graph = buildTxt2Img(given);
+  const graph = buildGeneration(given);
   expect(checkGraph(graph, catalogue)).toBe(graph);
 });

@@ -1,0 +1,75 @@
+/** What a request says of hires fix. */
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
+import { EndpointError } from "../../../runtime/errors.ts";
+import type { Hires } from "../../../workflows/generation.ts";
+import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
+import { hiresSize } from "../../../workflows/hires-size.ts";
+import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import { type Common, noiseSettings, samplerName } from "./common.ts";
+import type { Txt2ImgFields } from "./fields.ts";
+import { findOtherCheckpoint } from "./model-names.ts";
+import type { SdapiRequest } from "./parse.ts";
+import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
+
+/** What A1111's web page sends; its API fails where the request has none. */
+const DEFAULT_STRENGTH = 0.7;
+const MIN_SIDE = 16;
+
+/** @throws EndpointError `invalid_request`, `unknown_model`, `unknown_sampler`, `unsupported_feature`. */
+export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, catalogue: Catalogue): Hires {
+  const { fields, options } = request;
+  const { models } = common;
+  const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
+  if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
+  const size = hiresSize({
+    width: fields.width,
+    height: fields.height,
+    scale: fields.hr_scale,
+    resizeX: fields.hr_resize_x,
+    resizeY: fields.hr_resize_y,
+    firstWidth: fields.firstphase_width,
+    firstHeight: fields.firstphase_height,
+    isSizeFinal: options.use_old_hires_fix_width_height ?? false,
+  });
+  checkHiresSize(size);
+  checkFirstSize(size.first);
+  const written = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
+  const field = fields.hr_prompt ? "hr_prompt" : "prompt";
+  const { prompts, networks } = takePromptNetworks(request, written, field, catalogue);
+  const name = orSame(fields.hr_checkpoint_name);
+  const checkpoint =
+    name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue);
+  return {
+    prompts,
+    size,
+    upscaler: findHiresUpscaler(fields.hr_upscaler, catalogue.choices("UpscaleModelLoader", "model_name")),
+    steps: fields.hr_second_pass_steps || fields.steps,
+    strength,
+    sampler: hiresSampler(request, common.sampler),
+    models: { ...models, ...networks, checkpoint },
+  };
+}
+
+/** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
+function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler): ResolvedSampler {
+  const { fields } = request;
+  const name = orSame(fields.hr_sampler_name);
+  const scheduler = orSame(fields.hr_scheduler);
+  if (name === undefined && scheduler === undefined) return first;
+  const used = name ?? samplerName(request);
+  return resolveSampler(used, scheduler ?? fields.scheduler, noiseSettings(request, used));
+}
+
+/** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */
+const orSame = (name: string | null) =>
+  name === null || name === "" || /^use same /i.test(name) || name === "None" ? undefined : name;
+
+/** The first pass of the old way may be given in one side only, for which A1111 fails. */
+function checkFirstSize([width, height]: readonly [number, number]): void {
+  if (width < MIN_SIDE || height < MIN_SIDE)
+    throw invalid("firstphase_width", `a first pass of ${width}x${height} is too small`);
+}
+
+function invalid(field: string, message: string): EndpointError {
+  return new EndpointError("invalid_request", `${field}: ${message}`, { details: { issues: [{ field, message }] } });
+}

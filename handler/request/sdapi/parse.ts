@@ -1,0 +1,88 @@
+/** What A1111's txt2img and img2img have in common as requests: their fields, read and checked. */
+import type * as z from "zod";
+import { EndpointError } from "../../../runtime/errors.ts";
+import { applyInfotext } from "../../infotext/apply.ts";
+import { fieldErrors } from "../field-errors.ts";
+import type { Request } from "../request.ts";
+import { type ExtensionFields, extensionSchema } from "./extensions.ts";
+import {
+  type CommonFields,
+  type Field,
+  IMG2IMG_FIELDS,
+  type Img2ImgFields,
+  img2imgSchema,
+  TXT2IMG_FIELDS,
+  type Txt2ImgFields,
+  txt2imgSchema,
+  unsupportedField,
+} from "./fields.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { type PictureOptions, parsePictureOptions } from "./picture-options.ts";
+import { withoutPlaceholders } from "./placeholders.ts";
+import { refuseScripts } from "./scripts.ts";
+import { checkTypes } from "./types.ts";
+
+const MAX_PICTURES = 100;
+
+export interface SdapiRequest<F extends CommonFields = CommonFields> {
+  fields: F;
+  extensions: ExtensionFields;
+  options: Options;
+  pictureOptions: PictureOptions;
+}
+
+interface Tab<F> {
+  name: "txt2img" | "img2img";
+  table: Readonly<Record<string, Field>>;
+  schema: z.ZodType<F>;
+}
+
+export const TXT2IMG: Tab<Txt2ImgFields> = { name: "txt2img", table: TXT2IMG_FIELDS, schema: txt2imgSchema };
+export const IMG2IMG: Tab<Img2ImgFields> = { name: "img2img", table: IMG2IMG_FIELDS, schema: img2imgSchema };
+
+/**
+ * @param workerOptions A1111's options that hold where the request has none.
+ * @throws EndpointError `invalid_request`, `unsupported_feature`.
+ */
+export function parseSdapi<F extends CommonFields>(
+  { name, table, schema }: Tab<F>,
+  given: unknown,
+  workerOptions: Readonly<Record<string, unknown>>,
+): SdapiRequest<F> {
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new EndpointError("invalid_request", "value is not a valid dict");
+  checkTypes(table, given);
+  const payload = applyInfotext(withoutPlaceholders(given as Record<string, unknown>), name);
+  const parsed = schema.safeParse(payload);
+  if (!parsed.success) throw fieldErrors(parsed.error);
+  const extensions = extensionSchema.safeParse(payload);
+  if (!extensions.success) throw fieldErrors(extensions.error);
+  const fields = parsed.data;
+  const unsupported = unsupportedField(table, payload);
+  if (unsupported !== undefined) throw notAvailable(unsupported);
+  refuseScripts(fields.alwayson_scripts);
+  return {
+    fields,
+    extensions: extensions.data,
+    options: parseOptions({ ...workerOptions, ...fields.override_settings }),
+    pictureOptions: parsePictureOptions(fields.override_settings),
+  };
+}
+
+export const notAvailable = (field: string) =>
+  new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, { details: { field } });
+
+/** How many pictures a request asks for. @throws EndpointError `invalid_request` when they are too many. */
+export function countPictures(batchSize: number, iterations: number): number {
+  const pictures = batchSize * iterations;
+  if (pictures <= MAX_PICTURES) return pictures;
+  throw new EndpointError(
+    "invalid_request",
+    `batch_size * n_iter: ${pictures} pictures are more than the ${MAX_PICTURES} of one request`,
+  );
+}
+
+/** Where the pictures go, and in which format. */
+export function deliveryOf({ fields, pictureOptions }: SdapiRequest): Request["delivery"] {
+  return { isInline: fields.send_images, ...(pictureOptions.convert && { convert: pictureOptions.convert }) };
+}

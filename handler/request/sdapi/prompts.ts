@@ -1,0 +1,41 @@
+/** The prompts of a request: as they are written, and without what names networks. */
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
+import { stripComments, takeNetworkTags } from "../../../workflows/extra-networks.ts";
+import type { Prompts } from "../../../workflows/generation.ts";
+import { findLora, type Networks, takeNetworks } from "./model-names.ts";
+import type { SdapiRequest } from "./parse.ts";
+
+/** As A1111's `info` shows a request's prompts: with their tags, without comments. */
+export function writtenPrompts({ fields, options }: SdapiRequest, own: Partial<Prompts> = {}): Prompts {
+  const strip = (prompt: string) => (options.enable_prompt_comments === false ? prompt : stripComments(prompt));
+  return {
+    positive: strip(own.positive || fields.prompt),
+    negative: strip(own.negative || fields.negative_prompt),
+  };
+}
+
+/**
+ * Tags count in the positive prompt only; in the negative one they are text, as in A1111.
+ * @param field of the positive prompt, for errors.
+ */
+export function takePromptNetworks(
+  { fields, extensions }: SdapiRequest,
+  written: Prompts,
+  field: string,
+  catalogue: Catalogue,
+): { prompts: Prompts; networks: Networks } {
+  if (fields.disable_extra_networks) {
+    const { text } = takeNetworkTags(written.positive);
+    return { prompts: { ...written, positive: text }, networks: { loras: [], hypernetworks: [] } };
+  }
+  const { text, networks } = takeNetworks(field, written.positive, catalogue);
+  const listed = (extensions.loras ?? []).map(({ name, strength_model, strength_clip }) => ({
+    file: findLora("loras", name, catalogue),
+    unet: strength_model,
+    textEncoder: strength_clip ?? strength_model,
+  }));
+  return {
+    prompts: { ...written, positive: text },
+    networks: { ...networks, loras: [...listed, ...networks.loras] },
+  };
+}
