@@ -5,16 +5,18 @@ import type { Dialect, Invocation } from "../invocation.ts";
 import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
+import { parseImg2Img } from "./sdapi/img2img.ts";
 import { parseTxt2Img } from "./sdapi/txt2img.ts";
 
 type Fields = Record<string, unknown>;
 
 const ACCEPTED_FORMS =
-  'accepted are {"prompt": GRAPH}, {"workflow": GRAPH}, {"input": {"workflow": GRAPH}}, {"input": {"workflow_json": GRAPH}}, a bare GRAPH (API format), and an A1111 txt2img body ({"prompt": "text", ...}), also as {"input": ...}';
+  'accepted are {"prompt": GRAPH}, {"workflow": GRAPH}, {"input": {"workflow": GRAPH}}, {"input": {"workflow_json": GRAPH}}, a bare GRAPH (API format), and an A1111 txt2img or img2img body ({"prompt": "text", ...}, {"init_images": [...], ...}), also as {"input": ...}';
 
 /** @throws EndpointError `invalid_request`, `unsupported_feature`. */
 export function parseRequest(payload: unknown, dialect: Dialect, options?: Invocation["options"]): Request {
   if (dialect === "sdapi/txt2img") return parseTxt2Img(payload, options);
+  if (dialect === "sdapi/img2img") return parseImg2Img(payload, options);
   if (!isObject(payload))
     throw new EndpointError("invalid_request", `the payload must be a JSON object; ${ACCEPTED_FORMS}`);
   if (dialect === "comfyui-api") {
@@ -39,11 +41,8 @@ function parseInput(input: unknown): Request {
 function parseFields(fields: Fields): Request {
   const { prompt, workflow } = fields;
   if (typeof workflow === "object" && workflow !== null) return parseGraphRequest({ graph: workflow, options: fields });
-  if (typeof prompt === "string") {
-    if ("init_images" in fields)
-      throw new EndpointError("unsupported_feature", "init_images: img2img is not available");
-    return parseTxt2Img(fields);
-  }
+  if ("init_images" in fields) return parseImg2Img(fields);
+  if (typeof prompt === "string") return parseTxt2Img(fields);
   if (typeof prompt === "object" && prompt !== null) return parseGraphRequest({ graph: prompt, options: fields });
   if (isBareGraph(fields)) return parseGraphRequest({ graph: fields, options: {} });
   throw new EndpointError(

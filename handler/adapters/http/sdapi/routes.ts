@@ -20,13 +20,15 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
   const options = new SdapiOptions();
   const routes = new Hono();
 
-  routes.post("/txt2img", async (context) => {
-    const request = { parse: sdapiBody(context), options: options.followed };
-    const result = await invokeFromHttp(context, endpoint, bodies, "sdapi/txt2img", request);
-    return result.status === "failed"
-      ? respondWithSdapiError(context, result.error)
-      : context.json(result.body as object);
-  });
+  for (const dialect of ["sdapi/txt2img", "sdapi/img2img"] as const) {
+    routes.post(dialect.replace("sdapi", ""), async (context) => {
+      const request = { parse: sdapiBody(context), options: options.followed };
+      const result = await invokeFromHttp(context, endpoint, bodies, dialect, request);
+      return result.status === "failed"
+        ? respondWithSdapiError(context, result.error)
+        : context.json(result.body as object);
+    });
+  }
   routes.get("/progress", (context) => respondWithProgress(context, endpoint));
   routes.post("/interrupt", (context) => {
     endpoint.interrupt(SDAPI_KIND);
