@@ -4,8 +4,10 @@ import type { Raster } from "./raster.ts";
 
 /** Weights are integers that add up to this. */
 const UNIT = 256;
-/** Pixels times weights: some seconds for a mask of nothing but noise, nothing for a mask of areas. */
-const MAX_WORK = 2 ** 32;
+/** In pixels; more than any picture's side. */
+const MAX_REACH = 16384;
+/** Changes from pixel to pixel, times weights: some seconds. Noise comes to it, areas do not. */
+const MAX_WORK = 2 ** 33;
 
 /**
  * @param sigmaX In pixels; no blur in that direction where it is 0.
@@ -14,17 +16,15 @@ const MAX_WORK = 2 ** 32;
 export function blurMask(mask: Raster, sigmaX: number, sigmaY: number): Raster {
   const blurred = { ...mask, data: Uint8Array.from(mask.data) };
   const { width, height } = mask;
-  if (sigmaX > 0) blurLines(blurred, kernelOf(sigmaX, mask), { lines: height, length: width, next: width, step: 1 });
-  if (sigmaY > 0) blurLines(blurred, kernelOf(sigmaY, mask), { lines: width, length: height, next: 1, step: width });
+  if (sigmaX > 0) blurLines(blurred, sigmaX, { lines: height, length: width, next: width, step: 1 });
+  if (sigmaY > 0) blurLines(blurred, sigmaY, { lines: width, length: height, next: 1, step: width });
   return blurred;
 }
 
 /** Of A1111's size; rounded from the ends to the middle, which takes up what rounding left. */
-function kernelOf(sigma: number, { width, height }: Raster): Int32Array {
-  const reach = Math.trunc(2.5 * sigma + 0.5);
+function kernelOf(sigma: number): Int32Array {
+  const reach = reachOf(sigma);
   const size = 2 * reach + 1;
-  if (size * width * height > MAX_WORK)
-    throw new EndpointError("invalid_request", `mask_blur: ${sigma} is too much for a mask of ${width}x${height}`);
   const exact = Array.from({ length: reach }, (_, index) => Math.exp(-((reach - index) ** 2) / (2 * sigma * sigma)));
   const total = 1 + 2 * exact.reduce((sum, weight) => sum + weight, 0);
   const kernel = new Int32Array(size);
@@ -42,6 +42,8 @@ function kernelOf(sigma: number, { width, height }: Raster): Int32Array {
   return kernel;
 }
 
+const reachOf = (sigma: number) => Math.trunc(2.5 * sigma + 0.5);
+
 function roundHalfToEven(value: number): number {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
@@ -55,11 +57,16 @@ interface Lines {
   step: number;
 }
 
-function blurLines({ data }: Raster, kernel: Int32Array, { lines, length, next, step }: Lines): void {
+function blurLines(mask: Raster, sigma: number, lines: Lines): void {
+  const { data, width, height } = mask;
+  if (reachOf(sigma) > MAX_REACH || workOf(mask, sigma, lines) > MAX_WORK)
+    throw new EndpointError("invalid_request", `mask_blur: ${sigma} is too much for this mask of ${width}x${height}`);
+  const kernel = kernelOf(sigma);
+  const { length, next, step } = lines;
   const padded = new Int32Array(length + kernel.length - 1);
   const mirrored = mirror(length, (kernel.length - 1) / 2);
   const changes = new Int32Array(length);
-  for (let line = 0; line < lines; line++) {
+  for (let line = 0; line < lines.lines; line++) {
     for (let at = 0; at < padded.length; at++) padded[at] = data[line * next + mirrored[at]! * step]!;
     convolve(padded, kernel, changes);
     let sum = UNIT / 2;
@@ -68,6 +75,16 @@ function blurLines({ data }: Raster, kernel: Int32Array, { lines, length, next, 
       data[line * next + at * step] = sum >> 8;
     }
   }
+}
+
+/** How often `convolve` will multiply. */
+function workOf({ data }: Raster, sigma: number, { lines, length, next, step }: Lines): number {
+  let changes = lines;
+  for (let line = 0; line < lines; line++)
+    for (let at = 1, from = line * next; at < length; at++, from += step)
+      if (data[from] !== data[from + step]) changes++;
+  const reach = reachOf(sigma);
+  return changes * (1 + (2 * reach) / length) * (2 * reach + 1);
 }
 
 /** For a line with so many pixels before and after it: which of its pixels stands there; it is mirrored at the middle of the outermost ones. */

@@ -21,11 +21,11 @@ export function blankRaster({ width, height }: Size, channels: Raster["channels"
 
 export const isSameSize = (a: Size, b: Size) => a.width === b.width && a.height === b.height;
 
-/** The pixels of a file that this program's own engine wrote; for files from outside there is `readRequestImage`. */
+/** RGB of a file that this machine's own engine wrote; for files from outside there is `readRequestImage`. */
 export async function decodeRaster(file: Buffer): Promise<Raster> {
   const { default: sharp } = await import("sharp");
-  const { data, info } = await sharp(file, { ignoreIcc: true }).raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, channels: info.channels as 3 | 4, data };
+  const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: 3, data };
 }
 
 /** PNG with little compression: it is read again at once, on this machine. */

@@ -67,13 +67,20 @@ describe("a mask is blurred to the byte as by OpenCV", () => {
   });
 });
 
-test("a blur that would take for ever is refused", () => {
-  const mask = boxMask([2048, 2048], []);
-  const error = thrownBy(() => blurMask(mask, 300, 0));
-  expect([error.code, error.message]).toEqual([
-    "invalid_request",
-    "mask_blur: 300 is too much for a mask of 2048x2048",
-  ]);
+test("a blur that would take for ever is refused, and one of areas does not", () => {
+  const noise = { ...boxMask([2048, 2048], []), data: Uint8Array.from({ length: 2048 * 2048 }, (_, at) => at % 3) };
+  const areas = boxMask([2048, 2048], [[500, 500, 1500, 1500]]);
+  for (const [mask, sigma] of [
+    [noise, 600],
+    [areas, 7000],
+  ] as const) {
+    const error = thrownBy(() => blurMask(mask, sigma, 0));
+    expect([error.code, error.message]).toEqual([
+      "invalid_request",
+      `mask_blur: ${sigma} is too much for this mask of 2048x2048`,
+    ]);
+  }
+  expect(Math.max(...rowOf(blurMask(areas, 600, 0), 1000))).toBeLessThan(255);
 });
 
 test("a latent's mask is constant per latent pixel", () => {

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { cropRaster, flatten, type Raster } from "../../../../handler/pictures/raster.ts";
+import { flatten, type Raster } from "../../../../handler/pictures/raster.ts";
 import { readRequestImage, readRequestImages } from "../../../../handler/pictures/request-image.ts";
 import golden from "../../../fixtures/sdapi/geometry.json" with { type: "json" };
 import { chunkOf, plainJpeg, plainPng, plainWebp } from "../../../support/picture-files.ts";
@@ -166,9 +166,4 @@ describe("refused is", () => {
     const error = await rejectionOf(readRequestImages(images));
     expect([error.code, error.details]).toEqual(["invalid_request", { field: "mask", width: 8192, height: 4097 }]);
   });
-});
-
-test("a crop that leaves the picture is black there", () => {
-  const source: Raster = { width: 2, height: 1, channels: 1, data: Uint8Array.of(7, 9) };
-  expect([...cropRaster(source, -1, -1, { width: 4, height: 3 }).data]).toEqual([0, 0, 0, 0, 0, 7, 9, 0, 0, 0, 0, 0]);
 });
