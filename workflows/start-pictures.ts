@@ -1,6 +1,5 @@
 /** What A1111's img2img starts from: pictures in the model's latent space, and where they are drawn over. */
 import type { Link } from "../runtime/comfyui/graph.ts";
-import { exactInteger } from "../runtime/json.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { Guidance } from "./sampling.ts";
 
@@ -30,12 +29,12 @@ export interface StartMask {
   isSoft: boolean;
 }
 
-/** The latent that picture `index` starts from. @param seed of the noise under the mask. */
+/** The latent that picture `index` starts from. @param noise adds the node of the noise under the mask. */
 export function addStart(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  { encoder, model, seed }: { encoder: Link; model: Link; seed: bigint },
+  { encoder, model, noise }: { encoder: Link; model: Link; noise: () => Link },
 ): Link {
   const pixels = addPicture(builder, start, index);
   let latent = builder.share("VAEEncode", { pixels, vae: encoder })(0);
@@ -47,7 +46,7 @@ export function addStart(
   const mask = addMask(builder, start.mask);
   if (start.mask.content !== "picture") {
     const zeros = addZeros(builder, start);
-    const source = start.mask.content === "latent noise" ? addNoise(builder, zeros, model, seed) : zeros;
+    const source = start.mask.content === "latent noise" ? addNoise(builder, zeros, model, noise()) : zeros;
     const place = { x: 0, y: 0, resize_source: false };
     latent = builder.share("LatentCompositeMasked", { destination: latent, source, mask, ...place })(0);
   }
@@ -88,8 +87,7 @@ const addZeros = (builder: GraphBuilder, { size }: StartPictures): Link =>
   builder.share("EmptyLatentImage", { ...size, batch_size: 1 })(0);
 
 /** Noise of one standard deviation, as the model's latents are scaled. */
-function addNoise(builder: GraphBuilder, zeros: Link, model: Link, seed: bigint): Link {
-  const noise = builder.share("RandomNoise", { noise_seed: exactInteger(seed) })(0);
+function addNoise(builder: GraphBuilder, zeros: Link, model: Link, noise: Link): Link {
   const sigmas = builder.share("ManualSigmas", { sigmas: "1" })(0);
   return builder.share("AddNoise", { model, noise, sigmas, latent_image: zeros })(0);
 }

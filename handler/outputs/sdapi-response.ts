@@ -1,8 +1,6 @@
 /** A1111's answer: base64 pictures, the parameters, and `info` as JSON in a string. */
-import { randomInt } from "node:crypto";
 import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
-import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
@@ -12,6 +10,7 @@ import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
 import { describeOutput } from "./native-response.ts";
+import { noiseParameters, samplingParameters } from "./sampling-parameters.ts";
 
 /** In A1111's place of the release it is; its own reader of infotexts ignores what is no release of A1111. */
 const VERSION = `comfy-endpoint ${version}`;
@@ -30,7 +29,7 @@ export interface SdapiGeneration {
 
 /** The pictures get their infotexts, and the answer tells them. */
 export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
-  const infotexts = generation.common.seeds.map((seed) => infotext(generation, seed));
+  const infotexts = generation.common.seeds.map((_, index) => infotext(generation, index));
   return {
     finish: (artifacts) =>
       artifacts.map((artifact, index) =>
@@ -52,7 +51,11 @@ function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], 
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
-    parameters: { ...echoOf(fields), seed: exactInteger(BigInt(fields.seed)) },
+    parameters: {
+      ...echoOf(fields),
+      seed: exactInteger(BigInt(fields.seed)),
+      subseed: exactInteger(BigInt(fields.subseed)),
+    },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
   };
@@ -66,10 +69,10 @@ function echoOf(fields: CommonFields): object {
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
   const { fields } = generation.request;
-  const { seeds, sampler, models, written } = generation.common;
+  const { seeds, subseeds, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
-  const subseed = firstSubseed(fields.subseed);
+  const [subseed = 0n] = subseeds;
   return {
     prompt: written.positive,
     all_prompts: each(written.positive),
@@ -77,9 +80,9 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     all_negative_prompts: each(written.negative),
     seed: exactInteger(seed),
     all_seeds: seeds.map(exactInteger),
-    subseed,
-    all_subseeds: seeds.map((_, index) => subseed + index),
-    subseed_strength: 0,
+    subseed: exactInteger(subseed),
+    all_subseeds: subseeds.map(exactInteger),
+    subseed_strength: fields.subseed_strength,
     width: generation.width,
     height: generation.height,
     sampler_name: sampler.samplerName,
@@ -92,10 +95,10 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     sd_model_hash: null,
     sd_vae_name: models.vae ?? null,
     sd_vae_hash: null,
-    seed_resize_from_w: -1,
-    seed_resize_from_h: -1,
+    seed_resize_from_w: fields.seed_resize_from_w,
+    seed_resize_from_h: fields.seed_resize_from_h,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
-    extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
+    extra_generation_params: { ...generation.extraParameters, ...samplingParameters(generation.request, sampler) },
     index_of_first_image: 0,
     infotexts,
     styles: [],
@@ -103,26 +106,6 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     clip_skip: models.clipSkip,
     is_using_inpainting_conditioning: false,
     version: VERSION,
-  };
-}
-
-/** Nothing is drawn from it while `subseed_strength` is 0; A1111 tells one all the same, of 32 bits where it was not given. */
-function firstSubseed(given: unknown): number {
-  const number = typeof given === "number" || (typeof given === "string" && given !== "") ? Number(given) : Number.NaN;
-  return Number.isSafeInteger(number) && number >= 0 ? number : randomInt(MAX_RANDOM_SEED + 1);
-}
-
-const MAX_RANDOM_SEED = 4_294_967_293;
-
-/** These draw by time steps, not by sigmas, and leave their schedule out of `extra_generation_params`. */
-const BY_TIME_STEPS = new Set(["DDIM", "DDIM CFG++", "PLMS", "UniPC"]);
-const BETA = new PythonFloat(0.6);
-
-function scheduleParameters({ samplerName, schedulerLabel }: ResolvedSampler): Parameters {
-  if (schedulerLabel === "Automatic" || BY_TIME_STEPS.has(samplerName)) return {};
-  return {
-    "Schedule type": schedulerLabel,
-    ...(schedulerLabel === "Beta" && { "Beta schedule alpha": BETA, "Beta schedule beta": BETA }),
   };
 }
 
@@ -135,6 +118,10 @@ const FLOATS = new Set([
   "Eta",
   "Eta DDIM",
   "NGMS",
+  "Sigma churn",
+  "Sigma tmin",
+  "Sigma tmax",
+  "Sigma noise",
   "Noise multiplier",
   "Extra noise",
 ]);
@@ -147,10 +134,10 @@ const withFloats = (parameters: Parameters): Parameters =>
     ]),
   );
 
-function infotext(generation: SdapiGeneration, seed: bigint): string {
+function infotext(generation: SdapiGeneration, index: number): string {
   const { width, height } = generation;
   const { fields } = generation.request;
-  const { sampler, models, written } = generation.common;
+  const { seeds, sampler, models, written } = generation.common;
   return writeInfotext({
     prompt: written.positive,
     negativePrompt: written.negative,
@@ -159,16 +146,14 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       Sampler: sampler.samplerName,
       "Schedule type": sampler.schedulerLabel,
       "CFG scale": new PythonFloat(fields.cfg_scale),
-      Seed: seed,
+      Seed: seeds[index],
       Size: `${width}x${height}`,
       Model: stem(models.checkpoint),
       VAE: models.vae,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
-      // Noise is drawn as A1111 draws it with these two set.
-      RNG: "CPU",
+      ...noiseParameters(generation.request, generation.common, index),
       ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
-      ...scheduleParameters(sampler),
-      "SGM noise multiplier": true,
+      ...withFloats(samplingParameters(generation.request, sampler)),
       Version: VERSION,
     },
   });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sdapi-samplers.ts";
 import recordedErrors from "../fixtures/sdapi/errors.json" with { type: "json" };
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Inventory } from "../../handler/request/request.ts";
 import { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { createClient } from "../../runtime/comfyui/client.ts";
+import { OWN_NODES } from "../../runtime/emulator/own-nodes.ts";
 import { ModelFiles } from "../../runtime/model-files.ts";
 
 const objectInfo = JSON.parse(
@@ -12,8 +13,15 @@ const objectInfo = JSON.parse(
 /** Choices of inputs by node class, where they matter. */
 type Choices = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
 
+/** ComfyUI's nodes alone, or ours too. */
+type Nodes = "core" | "own";
+
 /** @param checkpoints what CheckpointLoaderSimple offers, where it matters. */
-export function loadCatalogue(checkpoints?: readonly string[], choices: Choices = {}): Promise<Catalogue> {
+export function loadCatalogue(
+  checkpoints?: readonly string[],
+  choices: Choices = {},
+  nodes: Nodes = "core",
+): Promise<Catalogue> {
   const all = { ...choices, ...(checkpoints && { CheckpointLoaderSimple: { ckpt_name: checkpoints } }) };
   const replaced = Object.entries(all).map(([classType, inputs]) => [
     classType,
@@ -21,13 +29,13 @@ export function loadCatalogue(checkpoints?: readonly string[], choices: Choices 
   ]);
   return Catalogue.load({
     ...createClient("http://unused.invalid"),
-    objectInfo: async () => ({ ...objectInfo, ...Object.fromEntries(replaced) }),
+    objectInfo: async () => ({ ...objectInfo, ...(nodes === "own" && OWN_NODES), ...Object.fromEntries(replaced) }),
     embeddings: async () => ["tiny-embedding"],
   });
 }
 
 /** That catalogue, on a worker whose model files are not on a disk of ours. */
-export const loadInventory = async (checkpoints?: readonly string[]): Promise<Inventory> => ({
-  catalogue: await loadCatalogue(checkpoints),
+export const loadInventory = async (checkpoints?: readonly string[], nodes: Nodes = "core"): Promise<Inventory> => ({
+  catalogue: await loadCatalogue(checkpoints, {}, nodes),
   models: new ModelFiles(() => ({})),
 });

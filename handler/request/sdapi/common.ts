@@ -1,5 +1,4 @@
 /** What A1111's txt2img and img2img draw with: sampler, prompts, models, seeds. */
-import { randomInt } from "node:crypto";
 import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import type { Prompts, Refiner } from "../../../workflows/generation.ts";
 import type { Models } from "../../../workflows/models.ts";
@@ -7,27 +6,24 @@ import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler
 import { findCheckpoint, findOtherCheckpoint, findVae } from "./model-names.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
+import { readSeeds, type Seeds, samplerName, samplerSettings } from "./sampling.ts";
 
-/** A1111 draws random seeds from 0 to this. */
-const MAX_RANDOM_SEED = 4_294_967_293;
 const CELL = 8;
 
-export interface Common {
+export interface Common extends Seeds {
   sampler: ResolvedSampler;
   /** As A1111 shows them: with tags, without comments. */
   written: Prompts;
   prompts: Prompts;
   models: Models;
   refiner: Refiner | undefined;
-  /** One per picture. */
-  seeds: readonly bigint[];
 }
 
 /** @throws EndpointError `unknown_sampler`, `unknown_model`, `invalid_request`, `unsupported_feature`. */
 export function readCommon(request: SdapiRequest, pictures: number, catalogue: Catalogue): Common {
   const { fields, extensions, options } = request;
   const name = samplerName(request);
-  const sampler = resolveSampler(name, fields.scheduler, noiseSettings(request, name));
+  const sampler = resolveSampler(name, fields.scheduler, samplerSettings(request, name, catalogue));
   const written = writtenPrompts(request);
   const { prompts, networks } = takePromptNetworks(request, written, "prompt", catalogue);
   const clipSkip = options.CLIP_stop_at_last_layers ?? extensions.clip_skip ?? 1;
@@ -35,17 +31,7 @@ export function readCommon(request: SdapiRequest, pictures: number, catalogue: C
   const checkpoint = findCheckpoint(options.sd_model_checkpoint, catalogue);
   const models = { checkpoint, ...(vae !== undefined && { vae }), ...networks, clipSkip };
   const refiner = readRefiner(request, models, catalogue);
-  const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
-  const seeds = Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, first + BigInt(index)));
-  return { sampler, written, prompts, models, refiner, seeds };
-}
-
-export const samplerName = ({ fields }: SdapiRequest): string => fields.sampler_name || fields.sampler_index;
-
-/** DDIM has an option of its own for what the others call eta. */
-export function noiseSettings({ fields, options }: SdapiRequest, name: string) {
-  const option = /^ddim/i.test(name) ? options.eta_ddim : options.eta_ancestral;
-  return { eta: fields.eta ?? option, sNoise: fields.s_noise ?? undefined };
+  return { sampler, written, prompts, models, refiner, ...readSeeds(request, pictures, sampler) };
 }
 
 function readRefiner({ fields, options }: SdapiRequest, models: Models, catalogue: Catalogue): Refiner | undefined {

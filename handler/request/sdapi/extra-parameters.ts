@@ -1,5 +1,4 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
-
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Parameters } from "../../infotext/write.ts";
@@ -33,11 +32,6 @@ export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGen
     ...(fields.hr_second_pass_steps > 0 && { "Hires steps": fields.hr_second_pass_steps }),
     ...(fields.hr_upscaler !== null && { "Hires upscaler": fields.hr_upscaler }),
   };
-}
-
-export function noiseParameters({ eta, samplerName }: ResolvedSampler): Parameters {
-  if (eta === undefined) return {};
-  return samplerName.startsWith("DDIM") ? { "Eta DDIM": eta } : { Eta: eta };
 }
 
 export function refinerParameters(fields: CommonFields, refiner: Refiner, isHires: boolean): Parameters {

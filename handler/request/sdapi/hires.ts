@@ -5,11 +5,12 @@ import type { Hires } from "../../../workflows/generation.ts";
 import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
 import { hiresSize } from "../../../workflows/hires-size.ts";
 import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
-import { type Common, noiseSettings, samplerName } from "./common.ts";
+import type { Common } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { findOtherCheckpoint } from "./model-names.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
+import { samplerName, samplerSettings } from "./sampling.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
@@ -45,19 +46,23 @@ export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, 
     upscaler: findHiresUpscaler(fields.hr_upscaler, catalogue.choices("UpscaleModelLoader", "model_name")),
     steps: fields.hr_second_pass_steps || fields.steps,
     strength,
-    sampler: hiresSampler(request, common.sampler),
+    sampler: hiresSampler(request, common.sampler, catalogue),
     models: { ...models, ...networks, checkpoint },
   };
 }
 
 /** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
-function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler): ResolvedSampler {
+function hiresSampler(
+  request: SdapiRequest<Txt2ImgFields>,
+  first: ResolvedSampler,
+  catalogue: Catalogue,
+): ResolvedSampler {
   const { fields } = request;
   const name = orSame(fields.hr_sampler_name);
   const scheduler = orSame(fields.hr_scheduler);
   if (name === undefined && scheduler === undefined) return first;
   const used = name ?? samplerName(request);
-  return resolveSampler(used, scheduler ?? fields.scheduler, noiseSettings(request, used));
+  return resolveSampler(used, scheduler ?? fields.scheduler, samplerSettings(request, used, catalogue));
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

@@ -10,9 +10,10 @@ import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { readCommon } from "./common.ts";
-import { noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
+import { noiseMultiplier } from "./sampling.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
@@ -89,10 +90,11 @@ async function build(
 ): Promise<BuiltGraph> {
   const { fields, options } = request;
   const common = readCommon(request, pictures, catalogue);
-  const { sampler, models, refiner, prompts, seeds } = common;
+  const { sampler, models, refiner, prompts, noises } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
   const { size } = prepared;
+  const multiplier = noiseMultiplier(request);
   const start: StartPictures = {
     files: files.map(({ name }) => name),
     batchSize,
@@ -111,7 +113,7 @@ async function build(
   };
   const graph = buildGeneration({
     prompts,
-    seeds,
+    noises,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...size,
@@ -130,8 +132,8 @@ async function build(
     denoisingStrength: fields.denoising_strength,
     extraParameters: {
       "Denoising strength": fields.denoising_strength,
+      ...(multiplier !== 1 && { "Noise multiplier": multiplier }),
       ...prepared.infotext,
-      ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, false)),
     },
   });

@@ -3,7 +3,7 @@ import { buildGeneration } from "../../../workflows/generation.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { floorToCells, readCommon } from "./common.ts";
-import { hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { hiresParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { readHires } from "./hires.ts";
 import { countPictures, deliveryOf, notAvailable, parseSdapi, type SdapiRequest, TXT2IMG } from "./parse.ts";
@@ -28,12 +28,12 @@ export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<stri
 function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalogue }: Inventory): BuiltGraph {
   const { fields, options } = request;
   const common = readCommon(request, pictures, catalogue);
-  const { sampler, models, refiner, prompts, seeds } = common;
+  const { sampler, models, refiner, prompts, noises } = common;
   const hires = fields.enable_hr ? readHires(request, common, catalogue) : undefined;
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
   const graph = buildGeneration({
     prompts,
-    seeds,
+    noises,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     width: floorToCells(width),
@@ -53,7 +53,6 @@ function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalog
     denoisingStrength: hires ? hires.strength : null,
     extraParameters: {
       ...(hires && hiresParameters({ fields, hires, sampler, checkpoint: models.checkpoint })),
-      ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
     },
   });

@@ -5,7 +5,7 @@ import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
 import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
