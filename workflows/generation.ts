@@ -98,7 +98,7 @@ function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sam
     latent: addStart(builder, start, index, {
       encoder,
       model: base.model,
-      noise: () => addUnitNoise(builder, pass, noise),
+      unitNoise: () => addUnitNoise(builder, pass, noise),
     }),
     base: addStartGuidance(builder, start, index, base, encoder),
   };

@@ -113,10 +113,13 @@ function addNoise(builder: GraphBuilder, noise: Noise, factor: number, drawnBefo
   })(0);
 }
 
-/** The noise of the seeds, without variations: A1111 puts it under a mask. */
-export function addUnitNoise(builder: GraphBuilder, { sampler }: SamplingPass, { seeds, source }: Noise): Link {
-  if (sampler.exact !== undefined) return addNoise(builder, { seeds, source }, 1, undefined);
-  return builder.share("RandomNoise", { noise_seed: exactInteger(seeds[0]!) })(0);
+/** For AddNoise: the noise of the seeds, without variations, of one standard deviation. A1111 puts it under a mask. */
+export function addUnitNoise(builder: GraphBuilder, { sampler }: SamplingPass, { seeds, source }: Noise) {
+  const isExact = sampler.exact !== undefined;
+  const noise = isExact
+    ? addNoise(builder, { seeds, source }, 1, undefined)
+    : builder.share("RandomNoise", { noise_seed: exactInteger(seeds[0]!) })(0);
+  return { noise, sigmas: builder.share(isExact ? "ComfyEndpointSigmas" : "ManualSigmas", { sigmas: "1" })(0) };
 }
 
 function addCore(builder: GraphBuilder, part: Part): Link {

@@ -29,12 +29,12 @@ export interface StartMask {
   isSoft: boolean;
 }
 
-/** The latent that picture `index` starts from. @param noise adds the node of the noise under the mask. */
+/** The latent that picture `index` starts from. @param unitNoise adds the nodes of the noise under the mask. */
 export function addStart(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  { encoder, model, noise }: { encoder: Link; model: Link; noise: () => Link },
+  { encoder, model, unitNoise }: { encoder: Link; model: Link; unitNoise: () => { noise: Link; sigmas: Link } },
 ): Link {
   const pixels = addPicture(builder, start, index);
   let latent = builder.share("VAEEncode", { pixels, vae: encoder })(0);
@@ -46,7 +46,10 @@ export function addStart(
   const mask = addMask(builder, start.mask);
   if (start.mask.content !== "picture") {
     const zeros = addZeros(builder, start);
-    const source = start.mask.content === "latent noise" ? addNoise(builder, zeros, model, noise()) : zeros;
+    const source =
+      start.mask.content === "latent noise"
+        ? builder.share("AddNoise", { model, ...unitNoise(), latent_image: zeros })(0)
+        : zeros;
     const place = { x: 0, y: 0, resize_source: false };
     latent = builder.share("LatentCompositeMasked", { destination: latent, source, mask, ...place })(0);
   }
@@ -85,9 +88,3 @@ const addMask = (builder: GraphBuilder, { file }: StartMask): Link =>
 
 const addZeros = (builder: GraphBuilder, { size }: StartPictures): Link =>
   builder.share("EmptyLatentImage", { ...size, batch_size: 1 })(0);
-
-/** Noise of one standard deviation, as the model's latents are scaled. */
-function addNoise(builder: GraphBuilder, zeros: Link, model: Link, noise: Link): Link {
-  const sigmas = builder.share("ManualSigmas", { sigmas: "1" })(0);
-  return builder.share("AddNoise", { model, noise, sigmas, latent_image: zeros })(0);
-}

@@ -1,4 +1,8 @@
-"""Runs our sampler on a stand-in network beside A1111's own arithmetic, written down here; prints the largest differences by name."""
+"""Runs our sampler on a stand-in network.
+
+Prints the largest differences from A1111's own arithmetic, which is written down here, by name; and the times at which the network was
+called in each of the passes that come in on stdin.
+"""
 
 import json
 import sys
@@ -47,7 +51,10 @@ class Guided:
         time = self.inner_model.model_sampling.timestep(sigma)
         self.inner_model.times.append(round(float(time[0]), 3))
         sigma = sigma.view(-1, 1, 1, 1)
-        return x - sigma * network(x / torch.sqrt(1 + sigma**2), time)
+        clean = x - sigma * network(x / torch.sqrt(1 + sigma**2), time)
+        for function in model_options.get("sampler_post_cfg_function", []):
+            clean = function({"denoised": clean, "uncond_denoised": clean})
+        return clean
 
 
 def network(x, time):
@@ -55,12 +62,12 @@ def network(x, time):
     return torch.tanh(0.3 * x) + 0.0001 * time.view(-1, 1, 1, 1).to(x)
 
 
-def run(name, sigmas, latent=None, mask=None, keeps_variance=False, noised_at=0.0, **options):
+def run(sampler_name, sigmas, latent=None, mask=None, keeps_variance=False, noised_at=0.0, **options):
     noise = own_noise.ImageNoise(SHAPE, SEEDS)
     later = own_noise.ImageNoise(SHAPE, SEEDS)
     later.first()
     seed = own_sampler.Seed(SEEDS, "NV", lambda like: lambda x: later.next().to(x))
-    sampler = own_sampler.Sampler(name, own_sampler.OWN, keeps_variance, noised_at, options)
+    sampler = own_sampler.Sampler(sampler_name, own_sampler.OWN, keeps_variance, noised_at, options)
     latent = torch.zeros((len(SEEDS), *SHAPE)) if latent is None else latent
     guided = Guided()
     out = sampler.sample(guided, torch.tensor(sigmas), {"seed": seed}, None, noise.first(), latent, mask, True)
@@ -131,7 +138,13 @@ def main():
     sigmas = [14.0, 5.5, 1.7, 0.3, 0.0]
     ours, called_between = run("euler_ancestral", sigmas, eta=0.8)
     found["Euler a"] = largest(ours, euler_ancestral(sigmas, 0.8))
-    print(json.dumps({"differences": found, "times": [called, called_between]}))
+    calls = [calls_of(one) for one in json.load(sys.stdin)]
+    print(json.dumps({"differences": found, "times": [called, called_between], "calls": calls}))
+
+
+def calls_of(given):
+    """Where a pass is made of several, as with hires fix, they follow each other."""
+    return [time for part in given for time in run(**part)[1]] if given else []
 
 
 main()
