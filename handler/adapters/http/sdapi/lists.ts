@@ -19,7 +19,7 @@ const FIXED: Readonly<Record<string, unknown>> = {
     aliases,
     options: { ...(automatic && { scheduler: automatic }), ...SAMPLER_OPTIONS[name] },
   })),
-  "/schedulers": SDAPI_SCHEDULERS.filter(({ comfyui }) => comfyui).map(({ name, label, aliases }) => ({
+  "/schedulers": SDAPI_SCHEDULERS.map(({ name, label, aliases }) => ({
     name,
     label,
     aliases: aliases.length > 0 ? aliases : null,
