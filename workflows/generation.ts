@@ -1,12 +1,13 @@
 /** A1111's txt2img and img2img as graphs, with hires fix and refiner. */
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
-import { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
-import { addComposition, addPrompt } from "./conditioning.ts";
+import type { EncodingSize } from "./conditioning.ts";
+import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
-import { addModels, type ModelLinks, type Models } from "./models.ts";
-import { type PlannedPart, type PlannedRange, planComposition, planPrompt } from "./prompt-plan.ts";
+import { familyOf, UNREAD_CHECKPOINT } from "./model-family.ts";
+import { addModels, type Models } from "./models.ts";
+import { planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, type Guidance } from "./sampling.ts";
@@ -21,9 +22,13 @@ export interface Generation {
   steps: number;
   /** A1111's scale, before what the sampler and the prompt make of it. */
   cfgScale: number;
-  /** Pixels of the first pass, multiples of 8; of img2img, the pictures' own size counts. */
+  /** For models that are told a scale along with the prompt (Forge's `distilled_cfg_scale`). */
+  distilledCfgScale?: number;
+  /** Pixels of the first pass, multiples of the model's `sizeMultiple`; of img2img, the pictures' own size counts. */
   width: number;
   height: number;
+  /** As the request has them, where that is something else. */
+  askedSize?: readonly [width: number, height: number];
   sampler: ResolvedSampler;
   models: Models;
   /** Names of the embeddings on this worker. */
@@ -88,14 +93,15 @@ export function buildGeneration(request: Generation): Graph {
 /** From pure noise, or from a picture. */
 function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sampling }: AddedPass, index: number) {
   const { start, width, height, seeds } = request;
+  const { emptyLatent } = familyOf(request.models.kind ?? UNREAD_CHECKPOINT);
   if (start === undefined)
-    return { ...sampling, latent: builder.share("EmptyLatentImage", { width, height, batch_size: 1 })(0) };
+    return { ...sampling, latent: builder.share(emptyLatent, { width, height, batch_size: 1 })(0) };
   // A1111 draws the noise under the mask of every batch from the first batch's seeds.
   const seed = seeds[index % start.batchSize]!;
   const { model } = sampling.base;
   return {
     ...sampling,
-    latent: addStart(builder, start, index, { encoder, model, seed }),
+    latent: addStart(builder, start, index, { encoder, model, emptyLatent, seed }),
     base: addStartGuidance(builder, start, index, sampling.base, encoder),
   };
 }
@@ -105,6 +111,7 @@ interface PassRequest {
   fields: Prompts;
   pass: SamplingPass;
   models: Models;
+  size: EncodingSize;
   callsBefore?: number;
   refiner?: { models: Models; fromStep: number | undefined };
 }
@@ -116,7 +123,8 @@ interface AddedPass {
   sampling: { pass: SamplingPass; base: Guidance; refiner?: Guidance & { fromStep: number } };
 }
 
-function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }: Generation): PassRequest {
+function firstPassOf(request: Generation): PassRequest {
+  const { prompts, sampler, steps, models, refiner, hires, start, width, height } = request;
   const pass = start ? img2imgPass(sampler, steps, start.strength, start.isFixedSteps) : firstPass(sampler, steps);
   const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
   return {
@@ -124,6 +132,7 @@ function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }:
     fields: { positive: "prompt", negative: "negative_prompt" },
     pass,
     models,
+    size: { asked: request.askedSize ?? [width, height], drawn: [width, height] },
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
@@ -136,6 +145,7 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
     fields: { positive: "hr_prompt", negative: "hr_negative_prompt" },
     pass,
     models: hires.models,
+    size: { asked: hires.size.upscaled, drawn: hires.size.final },
     callsBefore: countedCalls(sampler, steps),
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
@@ -143,10 +153,10 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
 
 function addPass(
   builder: GraphBuilder,
-  { cfgScale, embeddings, isOldTiming = false }: Generation,
+  { cfgScale, distilledCfgScale, embeddings, isOldTiming = false }: Generation,
   request: PassRequest,
 ): AddedPass {
-  const { prompts, fields, pass, refiner, callsBefore } = request;
+  const { prompts, fields, pass, size, refiner, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
     pass: {
@@ -163,7 +173,8 @@ function addPass(
   const scale = cfgScale / sampler.cfgDivisor;
   const guide = (models: Models) => {
     const links = addModels(builder, models);
-    return { vae: links.vae, guidance: addGuidance(builder, links, positive, negative, scale, fields) };
+    const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
+    return { vae: links.vae, guidance: addGuidance(builder, { ...guiding, distilledCfgScale }) };
   };
   const base = guide(request.models);
   const sampling = { pass, base: base.guidance };
@@ -174,25 +185,4 @@ function addPass(
     decoder: vae,
     sampling: { ...sampling, refiner: { ...guidance, fromStep: refiner.fromStep } },
   };
-}
-
-const MAX_CFG = 100;
-
-function addGuidance(
-  builder: GraphBuilder,
-  { model, clip }: ModelLinks,
-  positive: readonly PlannedPart[],
-  negative: readonly PlannedRange[],
-  scale: number,
-  fields: Prompts,
-): Guidance {
-  const { conditioning, cfgFactor } = addComposition(builder, positive, clip);
-  const cfg = Number((scale * cfgFactor).toFixed(6));
-  if (cfg > MAX_CFG)
-    throw new EndpointError(
-      "invalid_request",
-      `${fields.positive}: cfg_scale times the weights of the prompt's parts is ${cfg}, more than ${MAX_CFG} (text that ends in a colon and a number has that number as its weight)`,
-      { details: { field: fields.positive } },
-    );
-  return { model, positive: conditioning, negative: addPrompt(builder, negative, clip), cfg };
 }

@@ -2,12 +2,15 @@
 import { randomInt } from "node:crypto";
 import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
+import { isInpaintingModel } from "../../workflows/model-family.ts";
+import type { Models } from "../../workflows/models.ts";
 import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
+import type { Hashes } from "../request/sdapi/hashes.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
@@ -19,6 +22,7 @@ const VERSION = `comfy-endpoint ${version}`;
 export interface SdapiGeneration {
   request: SdapiRequest;
   common: Common;
+  hashes: Hashes;
   /** Of the first pass, as asked for. */
   width: number;
   height: number;
@@ -65,6 +69,7 @@ function echoOf(fields: CommonFields): object {
 }
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
+  const { hashes } = generation;
   const { fields } = generation.request;
   const { seeds, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
@@ -89,9 +94,9 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     restore_faces: false,
     face_restoration_model: null,
     sd_model_name: stem(models.checkpoint),
-    sd_model_hash: null,
+    sd_model_hash: hashes.model,
     sd_vae_name: models.vae ?? null,
-    sd_vae_hash: null,
+    sd_vae_hash: hashes.vae,
     seed_resize_from_w: -1,
     seed_resize_from_h: -1,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
@@ -101,10 +106,13 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     styles: [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
     clip_skip: models.clipSkip,
-    is_using_inpainting_conditioning: false,
+    is_using_inpainting_conditioning: usesMask(models),
     version: VERSION,
   };
 }
+
+/** Also where there is no mask: A1111 then gives the model one that covers all. */
+const usesMask = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
 /** Nothing is drawn from it while `subseed_strength` is 0; A1111 tells one all the same, of 32 bits where it was not given. */
 function firstSubseed(given: unknown): number {
@@ -148,7 +156,7 @@ const withFloats = (parameters: Parameters): Parameters =>
   );
 
 function infotext(generation: SdapiGeneration, seed: bigint): string {
-  const { width, height } = generation;
+  const { width, height, hashes } = generation;
   const { fields } = generation.request;
   const { sampler, models, written } = generation.common;
   return writeInfotext({
@@ -161,8 +169,11 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       "CFG scale": new PythonFloat(fields.cfg_scale),
       Seed: seed,
       Size: `${width}x${height}`,
+      "Model hash": hashes.model,
       Model: stem(models.checkpoint),
+      "VAE hash": hashes.vae,
       VAE: models.vae,
+      "Conditional mask weight": usesMask(models) ? new PythonFloat(1) : null,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
       // Noise is drawn as A1111 draws it with these two set.
       RNG: "CPU",

@@ -1,15 +1,14 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
 
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
+import { DEFAULT_DISTILLED_CFG } from "../../../workflows/guidance.ts";
+import { familyOf } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import { PythonFloat } from "../../infotext/python.ts";
 import type { Parameters } from "../../infotext/write.ts";
+import type { ExtensionFields } from "./extensions.ts";
 import type { CommonFields, Txt2ImgFields } from "./fields.ts";
-
-const stem = (file: string) =>
-  file
-    .split("/")
-    .at(-1)!
-    .replace(/\.[^.]+$/, "");
 
 interface HiresGeneration {
   fields: Txt2ImgFields;
@@ -17,14 +16,16 @@ interface HiresGeneration {
   /** Sampler and checkpoint of the first pass. */
   sampler: ResolvedSampler;
   checkpoint: string;
+  /** A1111's short title of a model. */
+  title: (models: Models) => string;
 }
 
-export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGeneration): Parameters {
+export function hiresParameters({ fields, hires, sampler, checkpoint, title }: HiresGeneration): Parameters {
   const other = hires.sampler;
   const ifDifferent = (value: string, first: string) => (value !== "" && value !== first ? value : null);
   return {
     "Denoising strength": hires.strength,
-    ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": stem(hires.models.checkpoint) }),
+    ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": title(hires.models) }),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
     "Hires prompt": ifDifferent(fields.hr_prompt, fields.prompt),
     "Hires negative prompt": ifDifferent(fields.hr_negative_prompt, fields.negative_prompt),
@@ -40,14 +41,24 @@ export function noiseParameters({ eta, samplerName }: ResolvedSampler): Paramete
   return samplerName.startsWith("DDIM") ? { "Eta DDIM": eta } : { Eta: eta };
 }
 
-export function refinerParameters(fields: CommonFields, refiner: Refiner, isHires: boolean): Parameters {
+export function refinerParameters(
+  fields: CommonFields,
+  refiner: Refiner,
+  { isHires, title }: { isHires: boolean; title: (models: Models) => string },
+): Parameters {
   return {
     ...(refiner.switch.bySteps && { "Refiner switch by sampling steps": true }),
     ...(isHires &&
       refiner.passes !== "second" && {
         "Hires refiner": `${refiner.passes} pass${refiner.passes === "both" ? "es" : ""}`,
       }),
-    Refiner: stem(refiner.models.checkpoint),
+    Refiner: title(refiner.models),
     "Refiner switch at": fields.refiner_switch_at,
   };
+}
+
+/** Forge's. */
+export function distilledParameters({ kind }: Models, { distilled_cfg_scale }: ExtensionFields): Parameters {
+  if (kind === undefined || !familyOf(kind).hasDistilledGuidance) return {};
+  return { "Distilled CFG Scale": new PythonFloat(distilled_cfg_scale ?? DEFAULT_DISTILLED_CFG) };
 }

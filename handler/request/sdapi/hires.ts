@@ -1,13 +1,15 @@
 /** What a request says of hires fix. */
-import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Hires } from "../../../workflows/generation.ts";
 import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
 import { hiresSize } from "../../../workflows/hires-size.ts";
+import type { Models } from "../../../workflows/models.ts";
 import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import type { Inventory } from "../request.ts";
 import { type Common, noiseSettings, samplerName } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
-import { findOtherCheckpoint } from "./model-names.ts";
+import { refuseForFlow, schedulerFor } from "./model-limits.ts";
+import { withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 
@@ -16,7 +18,11 @@ const DEFAULT_STRENGTH = 0.7;
 const MIN_SIDE = 16;
 
 /** @throws EndpointError `invalid_request`, `unknown_model`, `unknown_sampler`, `unsupported_feature`. */
-export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, catalogue: Catalogue): Hires {
+export async function readHires(
+  request: SdapiRequest<Txt2ImgFields>,
+  common: Common,
+  inventory: Inventory,
+): Promise<Hires> {
   const { fields, options } = request;
   const { models } = common;
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
@@ -35,29 +41,33 @@ export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, 
   checkFirstSize(size.first);
   const written = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   const field = fields.hr_prompt ? "hr_prompt" : "prompt";
-  const { prompts, networks } = takePromptNetworks(request, written, field, catalogue);
-  const name = orSame(fields.hr_checkpoint_name);
-  const checkpoint =
-    name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue);
+  const { prompts, networks } = await takePromptNetworks(request, written, field, inventory);
+  const title = orSame(fields.hr_checkpoint_name);
+  const first = { ...models, ...networks };
+  const other = { field: "hr_checkpoint_name", title: title ?? "" };
+  const second = title === undefined ? first : await withOtherCheckpoint(first, other, request, inventory);
+  const sampler = hiresSampler(request, common.sampler, second);
+  refuseForFlow({ models: second, sampler });
   return {
     prompts,
     size,
-    upscaler: findHiresUpscaler(fields.hr_upscaler, catalogue.choices("UpscaleModelLoader", "model_name")),
+    upscaler: findHiresUpscaler(fields.hr_upscaler, inventory.catalogue.choices("UpscaleModelLoader", "model_name")),
     steps: fields.hr_second_pass_steps || fields.steps,
     strength,
-    sampler: hiresSampler(request, common.sampler),
-    models: { ...models, ...networks, checkpoint },
+    sampler,
+    models: second,
   };
 }
 
 /** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
-function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler): ResolvedSampler {
+function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler, models: Models): ResolvedSampler {
   const { fields } = request;
   const name = orSame(fields.hr_sampler_name);
   const scheduler = orSame(fields.hr_scheduler);
   if (name === undefined && scheduler === undefined) return first;
   const used = name ?? samplerName(request);
-  return resolveSampler(used, scheduler ?? fields.scheduler, noiseSettings(request, used));
+  const usedScheduler = schedulerFor(models, used, scheduler ?? fields.scheduler);
+  return resolveSampler(used, usedScheduler, noiseSettings(request, used));
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

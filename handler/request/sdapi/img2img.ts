@@ -2,6 +2,8 @@
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
+import { isInpaintingModel } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pictures/inpaint.ts";
@@ -9,9 +11,10 @@ import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
-import { readCommon } from "./common.ts";
-import { noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { distilled, readCommon } from "./common.ts";
+import { distilledParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
+import { readHashes, shortTitle } from "./hashes.ts";
 import { countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
@@ -85,10 +88,10 @@ async function build(
   request: SdapiRequest<Img2ImgFields>,
   { pictures, batchSize }: { pictures: number; batchSize: number },
   prepared: PreparedPictures,
-  { catalogue }: Inventory,
+  inventory: Inventory,
 ): Promise<BuiltGraph> {
   const { fields, options } = request;
-  const common = readCommon(request, pictures, catalogue);
+  const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
@@ -104,7 +107,7 @@ async function build(
       mask: {
         file: mask.name,
         content: CONTENTS[fields.inpainting_fill]!,
-        isInpaintingModel: false,
+        isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
         isSoft: false,
       },
     }),
@@ -114,25 +117,32 @@ async function build(
     seeds,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
+    ...distilled(request),
     ...size,
+    askedSize: [fields.width, fields.height],
     sampler,
     models,
-    embeddings: catalogue.embeddings,
+    embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
     start,
     ...(refiner && { refiner }),
   });
+  const hashes = await readHashes([models], graph, inventory);
+  const title = (other: Models) => shortTitle(other, inventory);
   const answer = answerSdapi({
     request,
     common,
+    hashes,
     width: fields.width,
     height: fields.height,
     denoisingStrength: fields.denoising_strength,
     extraParameters: {
       "Denoising strength": fields.denoising_strength,
+      ...distilledParameters(models, request.extensions),
       ...prepared.infotext,
+      ...hashes.networks,
       ...noiseParameters(sampler),
-      ...(refiner && refinerParameters(fields, refiner, false)),
+      ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
     },
   });
   const retouch = async (picture: Buffer, index: number) =>

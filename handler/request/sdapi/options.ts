@@ -20,6 +20,8 @@ const honoured = z.object({
   hires_fix_refiner_pass: orDefault(z.enum(["first pass", "second pass", "both passes"])),
   use_old_hires_fix_width_height: orDefault(boolean),
   use_old_scheduling: orDefault(boolean),
+  forge_additional_modules: orDefault(z.array(text)),
+  forge_preset: orDefault(text),
 });
 
 export type Options = z.output<typeof honoured>;
@@ -36,6 +38,7 @@ const DEFAULTS: Record<string, unknown> = {
   extra_networks_default_multiplier: 1,
   face_restoration: false,
   fp8_storage: "Disable",
+  forge_unet_storage_dtype: "Automatic",
   hires_fix_use_firstpass_conds: false,
   pad_cond_uncond: false,
   pad_cond_uncond_v0: false,
@@ -75,7 +78,7 @@ const DEFAULTS: Record<string, unknown> = {
 
 /** What says where and how A1111 keeps files, what only img2img uses, and what only its web page shows. */
 const IRRELEVANT =
-  /^(outdir_|save_|grid_|samples_save$|samples_filename|directories_|img2img_|inpainting_|initial_noise|overlay_inpaint$|upscaler_for_img2img$|return_mask|token_merging_ratio_img2img$|add_|face_restoration_model$|code_former_weight$|sd_checkpoint|sd_vae_(checkpoint|overrides)|live_preview|show_progress|interrogate_|deepbooru_|do_not_show_images$|forge_preset$)/;
+  /^(outdir_|save_|grid_|samples_save$|samples_filename|directories_|img2img_|inpainting_|initial_noise|overlay_inpaint$|upscaler_for_img2img$|return_mask|token_merging_ratio_img2img$|add_|face_restoration_model$|code_former_weight$|sd_checkpoint|sd_vae_(checkpoint|overrides)|live_preview|show_progress|interrogate_|deepbooru_|do_not_show_images$|forge_(inference_memory|async_loading|pin_shared_memory)$)/;
 
 /** @throws EndpointError `invalid_request`, or `unsupported_feature` for what cannot be honoured. */
 export function parseOptions(given: Record<string, unknown> | null): Options {

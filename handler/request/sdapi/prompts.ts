@@ -1,8 +1,10 @@
 /** The prompts of a request: as they are written, and without what names networks. */
-import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { stripComments, takeNetworkTags } from "../../../workflows/extra-networks.ts";
 import type { Prompts } from "../../../workflows/generation.ts";
-import { findLora, type Networks, takeNetworks } from "./model-names.ts";
+import type { Inventory } from "../request.ts";
+import { findLora } from "./loras.ts";
+import { stemOf } from "./model-names.ts";
+import { type Networks, takeNetworks } from "./networks.ts";
 import type { SdapiRequest } from "./parse.ts";
 
 /** As A1111's `info` shows a request's prompts: with their tags, without comments. */
@@ -18,24 +20,25 @@ export function writtenPrompts({ fields, options }: SdapiRequest, own: Partial<P
  * Tags count in the positive prompt only; in the negative one they are text, as in A1111.
  * @param field of the positive prompt, for errors.
  */
-export function takePromptNetworks(
+export async function takePromptNetworks(
   { fields, extensions }: SdapiRequest,
   written: Prompts,
   field: string,
-  catalogue: Catalogue,
-): { prompts: Prompts; networks: Networks } {
+  inventory: Inventory,
+): Promise<{ prompts: Prompts; networks: Networks }> {
   if (fields.disable_extra_networks) {
     const { text } = takeNetworkTags(written.positive);
     return { prompts: { ...written, positive: text }, networks: { loras: [], hypernetworks: [] } };
   }
-  const { text, networks } = takeNetworks(field, written.positive, catalogue);
-  const listed = (extensions.loras ?? []).map(({ name, strength_model, strength_clip }) => ({
-    file: findLora("loras", name, catalogue),
+  const { text, networks } = await takeNetworks(field, written.positive, inventory);
+  const listed = (extensions.loras ?? []).map(async ({ name, strength_model, strength_clip }) => ({
+    file: await findLora("loras", name, inventory),
+    mention: stemOf(name),
     unet: strength_model,
     textEncoder: strength_clip ?? strength_model,
   }));
   return {
     prompts: { ...written, positive: text },
-    networks: { ...networks, loras: [...listed, ...networks.loras] },
+    networks: { ...networks, loras: [...(await Promise.all(listed)), ...networks.loras] },
   };
 }

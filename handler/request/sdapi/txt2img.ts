@@ -1,10 +1,12 @@
 /** A1111's `POST /sdapi/v1/txt2img`. */
 import { buildGeneration } from "../../../workflows/generation.ts";
+import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
-import { floorToCells, readCommon } from "./common.ts";
-import { hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { distilled, floorToMultiple, readCommon } from "./common.ts";
+import { distilledParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
+import { readHashes, shortTitle } from "./hashes.ts";
 import { readHires } from "./hires.ts";
 import { countPictures, deliveryOf, notAvailable, parseSdapi, type SdapiRequest, TXT2IMG } from "./parse.ts";
 
@@ -21,40 +23,52 @@ export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<stri
     kind: "sdapi/txt2img",
     delivery: deliveryOf(request),
     extraData: {},
-    build: async (inventory) => build(request, pictures, inventory),
+    build: (inventory) => build(request, pictures, inventory),
   };
 }
 
-function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalogue }: Inventory): BuiltGraph {
+async function build(
+  request: SdapiRequest<Txt2ImgFields>,
+  pictures: number,
+  inventory: Inventory,
+): Promise<BuiltGraph> {
   const { fields, options } = request;
-  const common = readCommon(request, pictures, catalogue);
+  const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
-  const hires = fields.enable_hr ? readHires(request, common, catalogue) : undefined;
+  const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
   const graph = buildGeneration({
     prompts,
     seeds,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
-    width: floorToCells(width),
-    height: floorToCells(height),
+    ...distilled(request),
+    width: floorToMultiple(width, models),
+    height: floorToMultiple(height, models),
+    askedSize: [width, height],
     sampler,
     models,
-    embeddings: catalogue.embeddings,
+    embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
     ...(hires && { hires }),
     ...(refiner && { refiner }),
   });
+  const passes = hires ? [models, hires.models] : [models];
+  const hashes = await readHashes(passes, graph, inventory);
+  const title = (other: Models) => shortTitle(other, inventory);
   const answer = answerSdapi({
     request,
     common,
+    hashes,
     width,
     height,
     denoisingStrength: hires ? hires.strength : null,
     extraParameters: {
-      ...(hires && hiresParameters({ fields, hires, sampler, checkpoint: models.checkpoint })),
+      ...distilledParameters(models, request.extensions),
+      ...(hires && hiresParameters({ fields, hires, sampler, checkpoint: models.checkpoint, title })),
+      ...hashes.networks,
       ...noiseParameters(sampler),
-      ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
+      ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
     },
   });
   return { graph, ...answer };

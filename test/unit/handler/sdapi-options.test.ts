@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 import { SdapiOptions } from "../../../handler/sdapi-options.ts";
+import { ModelFiles } from "../../../runtime/model-files.ts";
 import recorded from "../../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { loadCatalogue } from "../../support/catalogue.ts";
 import { thrownBy } from "../../support/thrown.ts";
 
 const catalogue = await loadCatalogue(["one.safetensors", "sub/two.ckpt"]);
+const inventory = { catalogue, models: new ModelFiles(() => ({})) };
 const describe = (file: string) => ({ title: `${file} [0123456789]`, sha256: "01".repeat(32) });
 const ofThisWorker = { sd_model_checkpoint: "one.safetensors [0123456789]", sd_checkpoint_hash: "01".repeat(32) };
 
@@ -22,22 +24,22 @@ test("without a checkpoint there is no title", async () => {
 test("the whole object can be sent back, and changes nothing", () => {
   const options = new SdapiOptions();
   const before = options.all(catalogue, describe);
-  expect(options.set(before, catalogue)).toEqual([]);
+  expect(options.set(before, inventory)).toEqual([]);
   expect(options.all(catalogue, describe)).toEqual(before);
 });
 
 test.each(["sub/two.ckpt [0123456789]", "two", "sub_two"])("the checkpoint %j is followed by requests", (title) => {
   const options = new SdapiOptions();
-  expect(options.set({ sd_model_checkpoint: title }, catalogue)).toEqual([]);
+  expect(options.set({ sd_model_checkpoint: title }, inventory)).toEqual([]);
   expect(options.followed).toEqual({ sd_model_checkpoint: "sub/two.ckpt" });
   expect(options.all(catalogue, describe)).toMatchObject({ sd_model_checkpoint: "sub/two.ckpt [0123456789]" });
-  options.set({ sd_model_checkpoint: null }, catalogue);
+  options.set({ sd_model_checkpoint: null }, inventory);
   expect(options.all(catalogue, describe)).toMatchObject(ofThisWorker);
 });
 
 test("other options are kept, shown, and named as without effect", () => {
   const options = new SdapiOptions();
-  expect(options.set({ CLIP_stop_at_last_layers: 2, samples_format: "png" }, catalogue)).toEqual([
+  expect(options.set({ CLIP_stop_at_last_layers: 2, samples_format: "png" }, inventory)).toEqual([
     "CLIP_stop_at_last_layers",
   ]);
   expect(options.all(catalogue, describe)).toMatchObject({ CLIP_stop_at_last_layers: 2 });
@@ -50,7 +52,7 @@ test.each<[values: object, code: string, text: string]>([
   [{ sd_model_checkpoint: "", font: "x" }, "unknown_model", "model '' not found"],
 ])("%j is refused, and nothing of it taken", (values, code, text) => {
   const options = new SdapiOptions();
-  const refusal = thrownBy(() => options.set(values as Record<string, unknown>, catalogue));
+  const refusal = thrownBy(() => options.set(values as Record<string, unknown>, inventory));
   expect(refusal).toMatchObject({ code, message: expect.stringContaining(text) });
   expect(options.all(catalogue, describe)).toMatchObject({ font: "" });
 });

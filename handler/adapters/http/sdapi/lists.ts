@@ -5,7 +5,11 @@ import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
 import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
+import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../request/sdapi/checkpoints.ts";
+import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
+import { describeLora } from "../../../request/sdapi/loras.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
@@ -37,14 +41,10 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 
 const LISTED: Readonly<Record<string, Answer>> = {
-  "/sd-models": (engine, { checkpoints }) => checkpoints.map((file) => describeCheckpoint(engine, file)),
+  "/sd-models": (engine, catalogue) => listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model)),
   "/sd-vae": (engine, { vaes }) =>
     vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engine, "vae", file) })),
-  "/loras": (engine, catalogue) =>
-    catalogue.choices("LoraLoader", "lora_name").map((file) => {
-      const name = stem(basename(file));
-      return { name, alias: name, path: pathOf(engine, "loras", file), metadata: {} };
-    }),
+  "/loras": async (engine, catalogue) => await eachLora(engine, catalogue),
   "/hypernetworks": (engine, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")
@@ -67,11 +67,7 @@ const LISTED: Readonly<Record<string, Answer>> = {
   ],
   "/realesrgan-models": (engine, catalogue) =>
     upscaleModels(engine, catalogue).filter(({ name }) => /real-?esrgan/i.test(name)),
-  "/embeddings": async (engine) => {
-    const names = (await engine.supervisor.current?.link.client.embeddings()) ?? [];
-    const unknown = { step: null, sd_checkpoint: null, sd_checkpoint_name: null, shape: null, vectors: null };
-    return { loaded: Object.fromEntries(names.map((name) => [name, unknown])), skipped: {} };
-  },
+  "/embeddings": async (engine) => ({ loaded: await loadedEmbeddings(engine), skipped: {} }),
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };
 
@@ -101,18 +97,40 @@ export async function servingCatalogue(context: Context, engine: Engine): Promis
   }
 }
 
+/** The model that an option names. */
+export const checkpointOf = (file: string, catalogue: Catalogue): ModelFile =>
+  listCheckpoints(catalogue).find((model) => model.file === file) ?? { folder: "checkpoints", file };
+
 /** An item of `/sd-models`; the title has no hash until it is known. */
-export function describeCheckpoint(engine: Engine, file: string) {
-  const sha256 = engine.models.sha256("checkpoints", file) ?? null;
-  const hash = sha256?.slice(0, 10) ?? null;
+export function describeCheckpoint(engine: Engine, model: ModelFile) {
+  const { folder, file } = model;
+  const sha256 = engine.models.sha256(folder, file) ?? null;
   return {
-    title: hash === null ? file : `${file} [${hash}]`,
+    title: titleOf(model, engine.models),
     model_name: stem(file).replaceAll("/", "_"),
-    hash,
+    hash: sha256?.slice(0, SHORT_HASH) ?? null,
     sha256,
-    filename: pathOf(engine, "checkpoints", file),
+    filename: pathOf(engine, folder, file),
     config: null,
   };
+}
+
+/** One after the other: there may be thousands, on a disk that is far away. */
+async function eachLora(engine: Engine, catalogue: Catalogue) {
+  const loras = [];
+  for (const file of catalogue.choices("LoraLoader", "lora_name")) {
+    const path = engine.models.path("loras", file);
+    loras.push(describeLora(file, path ?? file, path === undefined ? undefined : await readSafetensorsHeader(path)));
+  }
+  return loras;
+}
+
+/** By name. What cannot be known without opening a pickle is null. */
+async function loadedEmbeddings(engine: Engine) {
+  const names = (await engine.supervisor.current?.link.client.embeddings()) ?? [];
+  const loaded: [string, object][] = [];
+  for (const name of names) loaded.push([name, await describeEmbedding(name, engine.models)]);
+  return Object.fromEntries(loaded);
 }
 
 function upscaleModels(engine: Engine, catalogue: Catalogue) {
