@@ -89,9 +89,7 @@ export async function servingCatalogue(context: Context, engine: Engine): Promis
   const clock = setTimeout(stop("not_ready", "ComfyUI is still starting"), START_WAIT_MS);
   context.req.raw.signal.addEventListener("abort", stop("cancelled", "the caller went away"), { once: true });
   try {
-    const catalogue = await engine.catalogue(patience.signal);
-    await engine.findModels(patience.signal);
-    return catalogue;
+    return await engine.catalogue(patience.signal);
   } finally {
     clearTimeout(clock);
   }
