@@ -48,11 +48,19 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Where A1111's routes have a status of their own; an unknown sampler was 404 up to 1.9.4. */
 const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = { unknown_sampler: 404, unknown_model: 404 };
 
+/** A1111 fails with 500 when it does not know these. */
+const CRASHED_ON = /^(hr_)?upscaler|^(hr|refiner)_checkpoint/;
+
+function statusOf(error: EndpointError, usual: ContentfulStatusCode): ContentfulStatusCode {
+  if (error.code === "unknown_model" && CRASHED_ON.test(String(error.details?.["field"]))) return usual;
+  return STATUS[error.code] ?? usual;
+}
+
 export function respondWithSdapiError(context: Context, thrown: unknown): Response {
   if (thrown instanceof SdapiError) return context.json(thrown.body, thrown.status);
   const error = toEndpointError(thrown);
   const { status, headers } = errorHeaders(error);
-  return context.json(bodyOf(error), STATUS[error.code] ?? status, headers);
+  return context.json(bodyOf(error), statusOf(error, status), headers);
 }
 
 function bodyOf(error: EndpointError): object {
