@@ -1,9 +1,9 @@
 /** The fields of A1111's extras (v1.10.1, modules/api/models.py): types, defaults, and the ranges that its API enforces here. */
-import { EndpointError } from "../../../runtime/errors.ts";
 import { isRawNumber } from "../../../runtime/json.ts";
-import type { FieldIssue } from "../field-errors.ts";
+import { type FieldIssue, issuesError } from "../field-errors.ts";
+import type { FieldType } from "./fields.ts";
+import { typeIssues } from "./types.ts";
 import { boolean, text } from "./values.ts";
-import { type FieldType, typeIssues } from "./types.ts";
 
 interface Range {
   gt?: number;
@@ -116,7 +116,9 @@ function listIssues(list: unknown): FieldIssue[] {
   const field = "imageList";
   if (list === undefined) return [missing(field)];
   const issues = typeIssues(field, "list!", list);
-  return issues.length > 0 ? issues : (list as unknown[]).flatMap((file, index) => fileIssues(`${field}.${index}`, file));
+  return issues.length > 0
+    ? issues
+    : (list as unknown[]).flatMap((file, index) => fileIssues(`${field}.${index}`, file));
 }
 
 function fileIssues(field: string, file: unknown): FieldIssue[] {
@@ -131,9 +133,7 @@ function fileIssues(field: string, file: unknown): FieldIssue[] {
 const missing = (field: string): FieldIssue => ({ field, message: "field required" });
 
 function refuse(issues: FieldIssue[]): void {
-  if (issues.length === 0) return;
-  const all = issues.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new EndpointError("invalid_request", all, { details: { issues } });
+  if (issues.length > 0) throw issuesError(issues);
 }
 
 function valuesOf(fields: Readonly<Record<string, Field>>, payload: Payload): ExtrasFields {

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type EndpointError, type ErrorCode, toEndpointError } from "../../../../runtime/errors.ts";
+import type { FieldIssue } from "../../../request/field-errors.ts";
 import { errorHeaders } from "../errors.ts";
 
 /** One entry of FastAPI's `detail`, as pydantic 1 writes it. */
@@ -64,12 +65,13 @@ export function respondWithSdapiError(context: Context, thrown: unknown): Respon
 }
 
 function bodyOf(error: EndpointError): object {
-  const issues = error.details?.["issues"] as { field: string; message: string }[] | undefined;
+  const issues = error.details?.["issues"] as FieldIssue[] | undefined;
   if (error.code === "invalid_request" && issues) {
-    const detail = issues.map(({ field, message }) => ({
+    const detail = issues.map(({ field, message, type, ctx }) => ({
       loc: ["body", ...field.split(".").filter(Boolean).map(asLocation)],
       msg: message,
-      type: TYPES[message] ?? "value_error",
+      type: type ?? TYPES[message] ?? "value_error",
+      ...(ctx && { ctx }),
     }));
     return { detail };
   }
