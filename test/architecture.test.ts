@@ -15,7 +15,7 @@ const OWNERS: Record<string, readonly string[]> = {
   "@aws-sdk/client-s3": ["handler/outputs/s3.ts"],
   "@aws-sdk/lib-storage": ["handler/outputs/s3.ts"],
   "@aws-sdk/s3-request-presigner": ["handler/outputs/s3.ts"],
-  sharp: ["handler/outputs/encode.ts", EMULATOR],
+  sharp: ["handler/outputs/encode.ts", "handler/pictures/", EMULATOR],
   mime: ["handler/outputs/encode.ts", EMULATOR],
   hono: ["handler/adapters/http/", EMULATOR],
   "@hono/node-server": ["handler/adapters/http/", EMULATOR],
