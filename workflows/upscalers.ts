@@ -95,12 +95,12 @@ export function findUpscaleModel(
   name: string,
   files: readonly string[],
   others: readonly string[] = PLAIN_UPSCALERS,
-): UpscaleModel {
+): NamedUpscaleModel {
   const models = nameUpscaleModels(files);
   const found =
     models.find((model) => model.name === name) ??
     models.find(({ file }) => [file, stemOf(file)].some((other) => isSame(other, name)));
-  if (found) return { file: found.file, factor: found.factor };
+  if (found) return found;
   if (name === "LDSR")
     throw new EndpointError("unsupported_feature", `${field}: the upscaler LDSR is not available`, {
       details: { field },

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
+import { blankRaster, encodePng } from "../../handler/pictures/raster.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sampler-names.ts";
 import recordedErrors from "../fixtures/sdapi/errors.json" with { type: "json" };
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
@@ -238,6 +239,10 @@ function withoutDocument(response: unknown): unknown {
 }
 
 describe("A1111's answers to bad and odd bodies", () => {
+  let png64 = "";
+  beforeAll(async () => {
+    png64 = (await encodePng(blankRaster({ width: 64, height: 64 }, 3))).toString("base64");
+  });
   const cases = (recordedErrors.cases as Recorded[]).filter(
     // png-info's, whose bodies are pictures, have a test of their own.
     ({ method, path }) => SDAPI_ROUTES[`${method} ${path.replace(PREFIX, "")}`] !== null && !path.endsWith("/png-info"),
@@ -258,7 +263,8 @@ describe("A1111's answers to bad and odd bodies", () => {
 
   async function compare(wanted: Recorded): Promise<string | undefined> {
     const { method, path } = wanted;
-    const request = wanted.raw ?? (wanted.body === undefined ? "" : JSON.stringify(wanted.body));
+    const written = wanted.raw ?? (wanted.body === undefined ? "" : JSON.stringify(wanted.body));
+    const request = written.replaceAll("@png64", png64);
     const response = await fetch(endpoint.url + path, {
       method,
       headers: { "content-type": wanted.content_type ?? "application/json" },

@@ -43,7 +43,7 @@ describe("a name", () => {
     ["ScuNET GAN", "scunet_color_real_gan.pth", 1],
     ["tiny-2x", "tiny-2x.safetensors", 2],
   ])("%s is the file %s", (name, file, factor) => {
-    expect(findUpscaleModel("upscaler_1", name, FILES)).toEqual({ file, factor });
+    expect(findUpscaleModel("upscaler_1", name, FILES)).toMatchObject({ file, factor });
   });
 
   test.each(["nope", "", "lanczos", "constructor", "R-ESRGAN AnimeVideo"])("%j is refused in A1111's words", (name) => {

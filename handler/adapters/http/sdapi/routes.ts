@@ -12,6 +12,8 @@ import { sdapiLists, servingCatalogue } from "./lists.ts";
 import { sdapiOptions } from "./options.ts";
 import { respondWithProgress, SDAPI_KIND } from "./progress.ts";
 
+/** Every one is an invocation. */
+const WORK = ["txt2img", "extra-single-image", "extra-batch-images"] as const;
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
@@ -20,13 +22,15 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
   const options = new SdapiOptions();
   const routes = new Hono();
 
-  routes.post("/txt2img", async (context) => {
-    const request = { parse: sdapiBody(context), options: options.followed };
-    const result = await invokeFromHttp(context, endpoint, bodies, "sdapi/txt2img", request);
-    return result.status === "failed"
-      ? respondWithSdapiError(context, result.error)
-      : context.json(result.body as object);
-  });
+  for (const route of WORK) {
+    routes.post(`/${route}`, async (context) => {
+      const request = { parse: sdapiBody(context), options: options.followed };
+      const result = await invokeFromHttp(context, endpoint, bodies, `sdapi/${route}`, request);
+      return result.status === "failed"
+        ? respondWithSdapiError(context, result.error)
+        : context.json(result.body as object);
+    });
+  }
   routes.get("/progress", (context) => respondWithProgress(context, endpoint));
   routes.post("/interrupt", (context) => {
     endpoint.interrupt(SDAPI_KIND);

@@ -1,0 +1,105 @@
+/** What becomes of each picture of an extras request, as A1111's scripts/postprocessing_upscale.py does it. */
+import { EndpointError } from "../../../runtime/errors.ts";
+import { type Enlargement, enlargement, type UpscaleModel } from "../../../workflows/upscalers.ts";
+import { decodeRaster, encodePng, type Raster, type Size } from "../../pictures/raster.ts";
+import { blend, cropCentred, resizeLanczos, upscalePlain } from "../../pictures/upscale.ts";
+import type { ExtrasFields } from "./extras-fields.ts";
+
+/** Pixels per side of what is made on the way, and of all results of one request together. */
+const MAX_SIDE = 16_384;
+const MAX_PIXELS = 2 ** 27;
+
+export type Upscaler = { name: string } & (
+  | { kind: "plain"; method: "lanczos" | "nearest" }
+  | { kind: "model"; model: UpscaleModel }
+);
+
+/** One upscaler's way with one picture. */
+export interface Branch extends Enlargement {
+  upscaler: Upscaler;
+  scale: number;
+}
+
+export interface Plan {
+  source: Raster;
+  /** None: the picture stays as it is. Two: the second is blended over the first. */
+  branches: readonly Branch[];
+  crop?: Size;
+  visibility: number;
+}
+
+/**
+ * @param upscalers those that are seen in the result.
+ * @throws EndpointError `invalid_request` for results that are too large, or that have no pixel.
+ */
+export function planPictures(fields: ExtrasFields, sources: readonly Raster[], upscalers: readonly Upscaler[]): Plan[] {
+  const plans = sources.map((source) => planPicture(fields, source, upscalers));
+  let pixels = 0;
+  for (const { source, branches, crop } of plans) {
+    for (const branch of branches) checkSides(fields, source, branch);
+    const { width, height } = crop ?? branches[0] ?? source;
+    pixels += width * height;
+  }
+  if (pixels > MAX_PIXELS)
+    throw tooLarge(fields, `the results have ${pixels} pixels together, more than the ${MAX_PIXELS} of one request`);
+  return plans;
+}
+
+function planPicture(fields: ExtrasFields, source: Raster, upscalers: readonly Upscaler[]): Plan {
+  const { upscaling_resize_w: width, upscaling_resize_h: height } = fields;
+  const isToSize = fields.resize_mode === 1;
+  const scale = isToSize ? Math.max(width / source.width, height / source.height) : fields.upscaling_resize;
+  const branches = upscalers.map((upscaler) => {
+    const factor = upscaler.kind === "model" ? upscaler.model.factor : scale;
+    return { upscaler, scale, ...enlargement(source.width, source.height, scale, factor) };
+  });
+  const isCropped = isToSize && fields.upscaling_crop && branches.length > 0;
+  return {
+    source,
+    branches,
+    visibility: fields.extras_upscaler_2_visibility,
+    ...(isCropped && { crop: { width, height } }),
+  };
+}
+
+function checkSides(fields: ExtrasFields, source: Raster, { upscaler, scale, width, height, runs }: Branch): void {
+  const from = `a picture of ${source.width}x${source.height}`;
+  if (width === 0 || height === 0) throw tooLarge(fields, `${from} would have no pixel left; sides are multiples of 8`);
+  const largest = upscaler.kind === "model" ? upscaler.model.factor ** runs : scale ** Math.min(runs, 1);
+  const sides = [width, height, source.width * largest, source.height * largest];
+  if (sides.every((side) => side <= MAX_SIDE)) return;
+  const grows = `grow to ${Math.trunc(source.width * largest)}x${Math.trunc(source.height * largest)}`;
+  throw tooLarge(fields, `${from} would ${grows} by ${upscaler.name}; a side may have ${MAX_SIDE} pixels`);
+}
+
+function tooLarge(fields: ExtrasFields, message: string): EndpointError {
+  const field = fields.resize_mode === 1 ? "upscaling_resize_w, upscaling_resize_h" : "upscaling_resize";
+  return new EndpointError("invalid_request", `${field}: ${message}`, { details: { field } });
+}
+
+/** Whether ComfyUI has to run a model for it. */
+export const needsModel = (branch: Branch): branch is Branch & { upscaler: { kind: "model"; model: UpscaleModel } } =>
+  branch.upscaler.kind === "model" && branch.runs > 0;
+
+/**
+ * The result as a PNG file.
+ * @param takeEnlarged gives the files that ComfyUI made of this picture, in the order of the branches that need a model.
+ */
+export async function finishPicture(plan: Plan, takeEnlarged: () => Buffer): Promise<Buffer> {
+  const { source, branches, crop, visibility } = plan;
+  const [first, second] = branches;
+  if (first === undefined) return encodePng(source);
+  if (second === undefined && crop === undefined && needsModel(first)) return takeEnlarged();
+  const finish = async (branch: Branch) => {
+    const larger = await enlarge(source, branch, takeEnlarged);
+    return crop ? cropCentred(larger, crop) : larger;
+  };
+  const result = await finish(first);
+  return encodePng(second ? await blend(result, await finish(second), visibility) : result);
+}
+
+async function enlarge(source: Raster, branch: Branch, takeEnlarged: () => Buffer): Promise<Raster> {
+  const { upscaler, scale, width, height } = branch;
+  if (upscaler.kind === "plain") return upscalePlain(source, upscaler.method, scale);
+  return needsModel(branch) ? decodeRaster(takeEnlarged()) : resizeLanczos(source, { width, height });
+}
