@@ -3,12 +3,12 @@ import type { Link } from "../runtime/comfyui/graph.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { HiresSize } from "./hires-size.ts";
-import { addModelRuns, enlargement, findUpscaleModel, type UpscaleModel } from "./upscalers.ts";
+import { addModelRuns, findUpscaleModel, modelEnlargement, type UpscaleModel } from "./upscalers.ts";
 
 export type HiresUpscaler =
   | { kind: "latent"; method: "bilinear" | "bicubic" | "nearest-exact" }
   | { kind: "image"; method: "lanczos" | "nearest-exact" }
-  | ({ kind: "model" } & UpscaleModel);
+  | { kind: "model"; model: UpscaleModel };
 
 /** A1111's names, in its order; the latent ones are `/latent-upscale-modes`. A name that is missing here is an upscale model's. */
 const NAMED: Record<string, HiresUpscaler> = {
@@ -34,7 +34,7 @@ export function findHiresUpscaler(name: string | null, models: readonly string[]
   const wanted = name || DEFAULT;
   const named = Object.hasOwn(NAMED, wanted) ? NAMED[wanted] : undefined;
   if (named) return named;
-  return { kind: "model", ...findUpscaleModel("hr_upscaler", wanted, models, Object.keys(NAMED)) };
+  return { kind: "model", model: findUpscaleModel("hr_upscaler", wanted, models, Object.keys(NAMED)) };
 }
 
 const CELL = 8;
@@ -82,7 +82,7 @@ export function addHiresUpscale(
   }
   const decoded = builder.add("VAEDecode", { samples: latent, vae: decoder })(0);
   const isLarger = upscaleFactor(size) > 1;
-  const image = upscaler.kind === "model" ? addModelUpscale(builder, decoded, upscaler, size) : decoded;
+  const image = upscaler.kind === "model" ? addModelUpscale(builder, decoded, upscaler.model, size) : decoded;
   const scaled = builder.add("ImageScale", {
     image,
     // A1111 makes a picture smaller in one way only.
@@ -102,7 +102,7 @@ function addModelUpscale(builder: GraphBuilder, image: Link, model: UpscaleModel
   const scale = upscaleFactor(size);
   if (scale <= 1) return image;
   const [width, height] = size.first.map(floorToCells) as [number, number];
-  return addModelRuns(builder, image, model, enlargement(width, height, scale, model.factor).runs);
+  return addModelRuns(builder, image, model, modelEnlargement(width, height, scale, model).runs);
 }
 
 /** The half of what is too much that lies left and above, and the rest. */

@@ -6,13 +6,13 @@ import type { GraphBuilder } from "./builder.ts";
 export interface UpscaleModel {
   /** As UpscaleModelLoader lists it. */
   file: string;
-  /** How many times larger one run makes a picture. */
-  factor: number;
-}
-
-export interface NamedUpscaleModel extends UpscaleModel {
   /** As A1111 shows it. */
   name: string;
+  /** How many times larger one run makes a picture; undefined where its name does not tell. */
+  factor: number | undefined;
+}
+
+interface ListedUpscaleModel extends UpscaleModel {
   /** What A1111's list says of it. */
   scale: number;
   isRealEsrgan: boolean;
@@ -67,17 +67,17 @@ const isSame = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
  * Names the files of a list as A1111 does: by its own title, else by the file's name.
  * @param files UpscaleModelLoader's list.
  */
-export function nameUpscaleModels(files: readonly string[]): NamedUpscaleModel[] {
+export function nameUpscaleModels(files: readonly string[]): ListedUpscaleModel[] {
   return files.map((file) => {
     const stem = stemOf(file);
     const title = TITLES.find(({ stems }) => stems.some((other) => isSame(other, stem)));
     const [, ...factors] = FACTOR_IN_NAME.exec(stem) ?? [];
-    const scale = title?.scale ?? (Number(factors.find(Boolean) ?? 0) || USUAL_SCALE);
+    const told = title?.scale ?? (Number(factors.find(Boolean) ?? 0) || undefined);
     return {
       name: title?.name ?? stem,
       file,
-      scale,
-      factor: title?.factor ?? scale,
+      scale: told ?? USUAL_SCALE,
+      factor: title?.factor ?? told,
       isRealEsrgan: title?.isRealEsrgan ?? /real-?esrgan/i.test(stem),
     };
   });
@@ -95,7 +95,7 @@ export function findUpscaleModel(
   name: string,
   files: readonly string[],
   others: readonly string[] = PLAIN_UPSCALERS,
-): NamedUpscaleModel {
+): UpscaleModel {
   const models = nameUpscaleModels(files);
   const found =
     models.find((model) => model.name === name) ??
@@ -144,6 +144,23 @@ export function enlargement(width: number, height: number, scale: number, factor
     size = [Math.trunc(size[0] * factor), Math.trunc(size[1] * factor)];
   }
   return { ...wanted, runs };
+}
+
+/** No model but those that leave the size alone makes a picture less large by one run. */
+const SMALLEST_FACTOR = 2;
+
+/**
+ * {@link enlargement} by a model.
+ * @throws EndpointError `unsupported_feature` where the number of runs depends on a factor that nobody knows without loading the model.
+ */
+export function modelEnlargement(width: number, height: number, scale: number, model: UpscaleModel): Enlargement {
+  const result = enlargement(width, height, scale, model.factor ?? SMALLEST_FACTOR);
+  if (model.factor !== undefined || result.runs <= 1) return result;
+  throw new EndpointError(
+    "unsupported_feature",
+    `the upscaler ${model.name} does not tell in its name how many times larger it makes a picture, which counts beyond ${SMALLEST_FACTOR} times; rename its file, as in 4x-${model.name}`,
+    { details: { upscaler: model.name } },
+  );
 }
 
 /** @returns the picture after so many runs of the model. */

@@ -1,6 +1,12 @@
 /** What becomes of each picture of an extras request, as A1111's scripts/postprocessing_upscale.py does it. */
 import { EndpointError } from "../../../runtime/errors.ts";
-import { type Enlargement, enlargement, type UpscaleModel } from "../../../workflows/upscalers.ts";
+import {
+  type Enlargement,
+  enlargement,
+  modelEnlargement,
+  type UpscaleModel,
+  USUAL_SCALE,
+} from "../../../workflows/upscalers.ts";
 import { decodeRaster, encodePng, type Raster, type Size } from "../../pictures/raster.ts";
 import { blend, cropCentred, resizeLanczos, upscalePlain } from "../../pictures/upscale.ts";
 import type { ExtrasFields } from "./extras-fields.ts";
@@ -49,10 +55,13 @@ function planPicture(fields: ExtrasFields, source: Raster, upscalers: readonly U
   const { upscaling_resize_w: width, upscaling_resize_h: height } = fields;
   const isToSize = fields.resize_mode === 1;
   const scale = isToSize ? Math.max(width / source.width, height / source.height) : fields.upscaling_resize;
-  const branches = upscalers.map((upscaler) => {
-    const factor = upscaler.kind === "model" ? upscaler.model.factor : scale;
-    return { upscaler, scale, ...enlargement(source.width, source.height, scale, factor) };
-  });
+  const branches = upscalers.map((upscaler) => ({
+    upscaler,
+    scale,
+    ...(upscaler.kind === "model"
+      ? modelEnlargement(source.width, source.height, scale, upscaler.model)
+      : enlargement(source.width, source.height, scale, scale)),
+  }));
   const isCropped = isToSize && fields.upscaling_crop && branches.length > 0;
   return {
     source,
@@ -65,7 +74,8 @@ function planPicture(fields: ExtrasFields, source: Raster, upscalers: readonly U
 function checkSides(fields: ExtrasFields, source: Raster, { upscaler, scale, width, height, runs }: Branch): void {
   const from = `a picture of ${source.width}x${source.height}`;
   if (width === 0 || height === 0) throw tooLarge(fields, `${from} would have no pixel left; sides are multiples of 8`);
-  const largest = upscaler.kind === "model" ? upscaler.model.factor ** runs : scale ** Math.min(runs, 1);
+  const largest =
+    upscaler.kind === "model" ? (upscaler.model.factor ?? USUAL_SCALE) ** runs : scale ** Math.min(runs, 1);
   const sides = [width, height, source.width * largest, source.height * largest];
   if (sides.every((side) => side <= MAX_SIDE)) return;
   const grows = `grow to ${Math.trunc(source.width * largest)}x${Math.trunc(source.height * largest)}`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { enlargement, findUpscaleModel, nameUpscaleModels } from "../../../workflows/upscalers.ts";
+import { enlargement, findUpscaleModel, modelEnlargement, nameUpscaleModels } from "../../../workflows/upscalers.ts";
 import { thrownBy } from "../../support/thrown.ts";
 
 const FILES = [
@@ -11,7 +11,7 @@ const FILES = [
   "tiny-2x.safetensors",
 ];
 
-test.each([
+test.each<[string, string, number, number | undefined, boolean]>([
   ["RealESRGAN_x4plus.pth", "R-ESRGAN 4x+", 4, 4, true],
   ["RealESRGAN_x4plus_anime_6B.pth", "R-ESRGAN 4x+ Anime6B", 4, 4, true],
   ["deep/RealESRGAN_x2plus.safetensors", "R-ESRGAN 2x+", 2, 2, true],
@@ -25,9 +25,9 @@ test.each([
   ["4x-UltraSharp.pth", "4x-UltraSharp", 4, 4, false],
   ["8x_NMKD-Superscale.pth", "8x_NMKD-Superscale", 8, 8, false],
   ["BSRGANx2.pth", "BSRGANx2", 2, 2, false],
-  ["hex4chan.pth", "hex4chan", 4, 4, false],
+  ["hex4chan.pth", "hex4chan", 4, undefined, false],
   ["tiny-2x.safetensors", "tiny-2x", 2, 2, false],
-  ["0x0.pth", "0x0", 4, 4, false],
+  ["0x0.pth", "0x0", 4, undefined, false],
 ])("%s is %s, with scale %d", (file, name, scale, factor, isRealEsrgan) => {
   expect(nameUpscaleModels([file])).toEqual([{ name, file, scale, factor, isRealEsrgan }]);
 });
@@ -74,4 +74,13 @@ describe("how often a model is run, and the size in the end", () => {
     const expected = { width: wantedWidth, height: wantedHeight, runs };
     expect(enlargement(width!, height!, scale!, factor!)).toEqual(expected);
   });
+});
+
+test("a model of unknown factor is run where every factor leads to the same", () => {
+  const [model] = nameUpscaleModels(["lollypop.pth"]);
+  expect(modelEnlargement(64, 64, 2, model!)).toEqual({ width: 128, height: 128, runs: 1 });
+  expect(modelEnlargement(64, 64, 0.5, model!)).toEqual({ width: 32, height: 32, runs: 0 });
+  const error = thrownBy(() => modelEnlargement(64, 64, 4, model!));
+  expect(error.code).toBe("unsupported_feature");
+  expect(error.message).toContain("rename its file, as in 4x-lollypop");
 });
