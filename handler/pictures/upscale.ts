@@ -7,12 +7,20 @@ import { resample } from "./resample.ts";
 /** So many pixels are worked on before others get their turn: some tens of milliseconds. */
 const PIXELS_PER_TURN = 2 ** 20;
 
+/** Calls `work` with one range after the other, with turns for others in between. */
+async function inTurns(length: number, step: number, work: (start: number, end: number) => void): Promise<void> {
+  for (let start = 0; start < length; start += step) {
+    work(start, Math.min(length, start + step));
+    await turn();
+  }
+}
+
 /** By Lanczos or Nearest: to the scaled size, and from there to whole cells by Lanczos. */
 export async function upscalePlain(source: Raster, method: "lanczos" | "nearest", scale: number): Promise<Raster> {
   const { runs, ...wanted } = enlargement(source.width, source.height, scale, scale);
   if (runs === 0) return resizeLanczos(source, wanted);
   const size = { width: Math.trunc(source.width * scale), height: Math.trunc(source.height * scale) };
-  const larger = method === "nearest" ? resizeNearest(source, size) : await resizeLanczos(source, size);
+  const larger = await (method === "nearest" ? resizeNearest(source, size) : resizeLanczos(source, size));
   return resizeLanczos(larger, wanted);
 }
 
@@ -20,72 +28,81 @@ export async function upscalePlain(source: Raster, method: "lanczos" | "nearest"
 export async function resizeLanczos(source: Raster, size: Size): Promise<Raster> {
   if (isSameSize(source, size)) return source;
   if (source.channels !== 4) return resampleInStrips(source, size);
-  const { colours, alpha } = premultiply(source);
+  const { colours, alpha } = await premultiply(source);
   return unpremultiply(await resampleInStrips(colours, size), await resampleInStrips(alpha, size));
 }
 
-/** The same as at once, across and then down, with turns for others in between. */
+/** The same as at once: across, then down. */
 async function resampleInStrips(source: Raster, { width, height }: Size): Promise<Raster> {
   const { channels } = source;
   const rows = Math.max(1, Math.floor(PIXELS_PER_TURN / Math.max(source.width, width)));
   const wide = blankRaster({ width, height: source.height }, channels);
-  for (let top = 0; top < source.height; top += rows) {
-    const strip = cropRaster(source, 0, top, { width: source.width, height: Math.min(rows, source.height - top) });
+  await inTurns(source.height, rows, (top, bottom) => {
+    const strip = cropRaster(source, 0, top, { width: source.width, height: bottom - top });
     pasteRaster(wide, resample(strip, { width, height: strip.height }, "lanczos"), 0, top);
-    await turn();
-  }
+  });
   if (height === source.height) return wide;
   const result = blankRaster({ width, height }, channels);
   const step = source.height / height;
-  for (let top = 0; top < height; top += rows) {
-    const bottom = Math.min(height, top + rows);
+  await inTurns(height, rows, (top, bottom) => {
     const box: [number, number] = [top * step, bottom === height ? source.height : bottom * step];
     pasteRaster(result, resample(wide, { width, height: bottom - top }, "lanczos", [[0, width], box]), 0, top);
-    await turn();
-  }
+  });
   return result;
 }
 
 /** Pillow's RGBA to RGBa. */
-function premultiply(source: Raster): { colours: Raster; alpha: Raster } {
+async function premultiply(source: Raster): Promise<{ colours: Raster; alpha: Raster }> {
   const colours = blankRaster(source, 3);
   const alpha = blankRaster(source, 1);
-  for (let pixel = 0; pixel < alpha.data.length; pixel++) {
-    const opacity = source.data[pixel * 4 + 3]!;
-    alpha.data[pixel] = opacity;
-    for (let band = 0; band < 3; band++)
-      colours.data[pixel * 3 + band] = divide255(source.data[pixel * 4 + band]! * opacity);
-  }
+  const [from, into] = [source.data, colours.data];
+  await inTurns(alpha.data.length, PIXELS_PER_TURN, (start, end) => {
+    for (let pixel = start; pixel < end; pixel++) {
+      const opacity = from[pixel * 4 + 3]!;
+      alpha.data[pixel] = opacity;
+      for (let band = 0; band < 3; band++) into[pixel * 3 + band] = divide255(from[pixel * 4 + band]! * opacity);
+    }
+  });
   return { colours, alpha };
 }
 
-function unpremultiply(colours: Raster, alpha: Raster): Raster {
+async function unpremultiply(colours: Raster, alpha: Raster): Promise<Raster> {
   const result = blankRaster(colours, 4);
-  for (let pixel = 0; pixel < alpha.data.length; pixel++) {
-    const opacity = alpha.data[pixel]!;
-    result.data[pixel * 4 + 3] = opacity;
-    for (let band = 0; band < 3; band++) {
-      const colour = colours.data[pixel * 3 + band]!;
-      const isPlain = opacity === 0 || opacity === 255;
-      result.data[pixel * 4 + band] = isPlain ? colour : Math.min(255, Math.trunc((255 * colour) / opacity));
+  await inTurns(alpha.data.length, PIXELS_PER_TURN, (start, end) => {
+    for (let pixel = start; pixel < end; pixel++) {
+      const opacity = alpha.data[pixel]!;
+      result.data[pixel * 4 + 3] = opacity;
+      for (let band = 0; band < 3; band++) {
+        const colour = colours.data[pixel * 3 + band]!;
+        const isPlain = opacity === 0 || opacity === 255;
+        result.data[pixel * 4 + band] = isPlain ? colour : Math.min(255, Math.trunc((255 * colour) / opacity));
+      }
     }
-  }
+  });
   return result;
 }
 
 /** Pillow's NEAREST: the pixel under the middle of the new one. */
-function resizeNearest(source: Raster, size: Size): Raster {
+async function resizeNearest(source: Raster, size: Size): Promise<Raster> {
   const { channels, data } = source;
   const columns = nearest(source.width, size.width);
   const rows = nearest(source.height, size.height);
   const result = blankRaster(size, channels);
-  let into = 0;
-  for (const row of rows) {
+  const line = size.width * channels;
+  const fill = (row: number) => {
+    let into = row * line;
+    if (row > 0 && rows[row] === rows[row - 1]) {
+      result.data.copyWithin(into, into - line, into);
+      return;
+    }
     for (const column of columns) {
-      const from = (row * source.width + column) * channels;
+      const from = (rows[row]! * source.width + column) * channels;
       for (let band = 0; band < channels; band++) result.data[into++] = data[from + band]!;
     }
-  }
+  };
+  await inTurns(size.height, Math.ceil(PIXELS_PER_TURN / size.width), (top, bottom) => {
+    for (let row = top; row < bottom; row++) fill(row);
+  });
   return result;
 }
 
@@ -111,22 +128,18 @@ export function cropCentred(source: Raster, size: Size): Raster {
 }
 
 /**
- * Pillow's `Image.blend`, in single precision and cut off; with alpha or without it as the first one is.
+ * Pillow's `Image.blend`, in single precision and cut off; with alpha or without it as the first one is, which is written over.
  * @param visibility of the second one, 0 to 1.
  */
 export async function blend(first: Raster, second: Raster, visibility: number): Promise<Raster> {
   const other = first.channels === 4 ? withAlpha(second) : toRgb(second);
   if (visibility >= 1) return other;
   const shares = sharesOf(visibility);
-  const result = blankRaster(first, first.channels);
-  const [a, b, into] = [first.data, other.data, result.data];
-  for (let start = 0; start < into.length; ) {
-    const end = Math.min(into.length, start + 4 * PIXELS_PER_TURN);
-    for (let at = start; at < end; at++) into[at] = Math.fround(a[at]! + shares[b[at]! - a[at]! + 255]!);
-    start = end;
-    await turn();
-  }
-  return result;
+  const [into, from] = [first.data, other.data];
+  await inTurns(into.length, 4 * PIXELS_PER_TURN, (start, end) => {
+    for (let at = start; at < end; at++) into[at] = Math.fround(into[at]! + shares[from[at]! - into[at]! + 255]!);
+  });
+  return first;
 }
 
 /** Of every difference between two bytes, from -255. */

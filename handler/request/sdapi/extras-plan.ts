@@ -11,9 +11,11 @@ import { decodeRaster, encodePng, type Raster, type Size } from "../../pictures/
 import { blend, cropCentred, resizeLanczos, upscalePlain } from "../../pictures/upscale.ts";
 import type { ExtrasFields } from "./extras-fields.ts";
 
-/** Pixels per side of what is made on the way, and of all results of one request together. */
+/** Of a result and of what is made on the way to it. */
 const MAX_SIDE = 16_384;
-const MAX_PIXELS = 2 ** 27;
+const MAX_PIXELS = 2 ** 26;
+/** Of all results of one request. */
+const MAX_PIXELS_TOGETHER = 2 ** 27;
 
 export type Upscaler = { name: string } & (
   | { kind: "plain"; method: "lanczos" | "nearest" }
@@ -42,13 +44,16 @@ export function planPictures(fields: ExtrasFields, sources: readonly Raster[], u
   const plans = sources.map((source) => planPicture(fields, source, upscalers));
   let pixels = 0;
   for (const { source, branches, crop } of plans) {
-    for (const branch of branches) checkSides(fields, source, branch);
+    for (const branch of branches) checkBranch(fields, source, branch);
+    if (crop) checkSize(fields, crop, `a picture of ${nameOf(crop)} was asked for`);
     const { width, height } = crop ?? branches[0] ?? source;
     pixels += width * height;
   }
-  if (pixels > MAX_PIXELS)
-    throw tooLarge(fields, `the results have ${pixels} pixels together, more than the ${MAX_PIXELS} of one request`);
-  return plans;
+  if (pixels <= MAX_PIXELS_TOGETHER) return plans;
+  throw badSize(
+    fields,
+    `the results have ${pixels} pixels together, more than the ${MAX_PIXELS_TOGETHER} of one request`,
+  );
 }
 
 function planPicture(fields: ExtrasFields, source: Raster, upscalers: readonly Upscaler[]): Plan {
@@ -71,18 +76,24 @@ function planPicture(fields: ExtrasFields, source: Raster, upscalers: readonly U
   };
 }
 
-function checkSides(fields: ExtrasFields, source: Raster, { upscaler, scale, width, height, runs }: Branch): void {
-  const from = `a picture of ${source.width}x${source.height}`;
-  if (width === 0 || height === 0) throw tooLarge(fields, `${from} would have no pixel left; sides are multiples of 8`);
-  const largest =
+function checkBranch(fields: ExtrasFields, source: Raster, branch: Branch): void {
+  const { upscaler, scale, width, height, runs } = branch;
+  const from = `a picture of ${nameOf(source)}`;
+  if (width === 0 || height === 0) throw badSize(fields, `${from} would have no pixel left; sides are multiples of 8`);
+  const factor =
     upscaler.kind === "model" ? (upscaler.model.factor ?? USUAL_SCALE) ** runs : scale ** Math.min(runs, 1);
-  const sides = [width, height, source.width * largest, source.height * largest];
-  if (sides.every((side) => side <= MAX_SIDE)) return;
-  const grows = `grow to ${Math.trunc(source.width * largest)}x${Math.trunc(source.height * largest)}`;
-  throw tooLarge(fields, `${from} would ${grows} by ${upscaler.name}; a side may have ${MAX_SIDE} pixels`);
+  const made = { width: Math.trunc(source.width * factor), height: Math.trunc(source.height * factor) };
+  checkSize(fields, made, `${from} would grow to ${nameOf(made)} by ${upscaler.name}`);
 }
 
-function tooLarge(fields: ExtrasFields, message: string): EndpointError {
+function checkSize(fields: ExtrasFields, { width, height }: Size, what: string): void {
+  if (Math.max(width, height) <= MAX_SIDE && width * height <= MAX_PIXELS) return;
+  throw badSize(fields, `${what}, more than ${MAX_SIDE} pixels a side or ${MAX_PIXELS} in all`);
+}
+
+const nameOf = ({ width, height }: Size) => `${width}x${height}`;
+
+function badSize(fields: ExtrasFields, message: string): EndpointError {
   const field = fields.resize_mode === 1 ? "upscaling_resize_w, upscaling_resize_h" : "upscaling_resize";
   return new EndpointError("invalid_request", `${field}: ${message}`, { details: { field } });
 }

@@ -183,8 +183,14 @@ describe("refused", () => {
     [
       "a size of too many",
       { resize_mode: 1, upscaling_resize_w: 16_000, upscaling_resize_h: 16_000 },
-      /pixels together/,
+      /16000x16000 by Nearest, more than/,
     ],
+    [
+      "what is cut off counts too",
+      { resize_mode: 1, upscaling_resize_w: 16_000, upscaling_resize_h: 8 },
+      /16000x16000/,
+    ],
+    ["a canvas of too many", { resize_mode: 1, upscaling_resize_w: 8.1e4, upscaling_resize_h: 8 }, /81000x/],
     ["a width of too many", { resize_mode: 1, upscaling_resize_w: 1e9 }, /upscaling_resize_w/],
   ])("%s", async (_name, request, message) => {
     const image = (await rampPng(16, 16)).toString("base64");
@@ -192,6 +198,13 @@ describe("refused", () => {
     const error = await rejectionOf(parsed.make!(never));
     expect(error.code).toBe("invalid_request");
     expect(error.message).toMatch(message);
+  });
+
+  test("more pixels in all results together than in two of the largest", async () => {
+    const data = (await rampPng(64, 64)).toString("base64");
+    const imageList = Array(3).fill({ data, name: "a" });
+    const parsed = parseExtras("extra-batch-images", { imageList, upscaler_1: "Nearest", upscaling_resize: 127 });
+    expect((await rejectionOf(parsed.make!(never))).message).toContain("198193152 pixels together");
   });
 
   test("more pictures than 100", () => {
