@@ -6,6 +6,7 @@ export type Dialect =
   | "auto"
   | "comfyui-api"
   | "sdapi/txt2img"
+  | "sdapi/img2img"
   | "sdapi/extra-single-image"
   | "sdapi/extra-batch-images";
 

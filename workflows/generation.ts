@@ -1,4 +1,4 @@
-/** A1111's txt2img as a graph, with its hires fix and refiner. */
+/** A1111's txt2img and img2img as graphs, with hires fix and refiner. */
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
@@ -10,7 +10,8 @@ import { type PlannedPart, type PlannedRange, planComposition, planPrompt } from
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, type Guidance } from "./sampling.ts";
-import { countedCalls, firstPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
+import { countedCalls, firstPass, img2imgPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
+import { addStart, addStartGuidance, type StartPictures } from "./start-pictures.ts";
 
 export interface Generation {
   /** In A1111's syntax, without tags and comments. */
@@ -20,7 +21,7 @@ export interface Generation {
   steps: number;
   /** A1111's scale, before what the sampler and the prompt make of it. */
   cfgScale: number;
-  /** Pixels of the first pass, multiples of 8. */
+  /** Pixels of the first pass, multiples of 8; of img2img, the pictures' own size counts. */
   width: number;
   height: number;
   sampler: ResolvedSampler;
@@ -29,6 +30,8 @@ export interface Generation {
   embeddings: readonly string[];
   /** A1111's option `use_old_scheduling`. */
   isOldTiming?: boolean;
+  /** Makes it img2img, which has no hires fix. */
+  start?: StartPictures;
   hires?: Hires;
   refiner?: Refiner;
 }
@@ -65,10 +68,8 @@ export function buildGeneration(request: Generation): Graph {
   const builder = new GraphBuilder();
   const first = addPass(builder, request, firstPassOf(request));
   const second = request.hires && addPass(builder, request, secondPassOf(request, request.hires));
-  const size = { width: request.width, height: request.height };
-  const empty = builder.add("EmptyLatentImage", { ...size, batch_size: 1 })(0);
   for (const [index, seed] of request.seeds.entries()) {
-    let samples = addSampling(builder, { ...first.sampling, seed, latent: empty });
+    let samples = addSampling(builder, { ...addBeginning(builder, request, first, index), seed });
     if (request.hires && second) {
       const { size, upscaler } = request.hires;
       const vaes = { decoder: first.decoder, encoder: second.encoder };
@@ -76,9 +77,27 @@ export function buildGeneration(request: Generation): Graph {
       if (request.hires.strength > 0) samples = addSampling(builder, { ...second.sampling, seed, latent: samples });
     }
     const images = builder.add("VAEDecode", { samples, vae: (second ?? first).decoder });
-    builder.add("SaveImage", { images: images(0), filename_prefix: `txt2img_${String(index).padStart(3, "0")}` });
+    builder.add("SaveImage", {
+      images: images(0),
+      filename_prefix: `${request.start ? "img2img" : "txt2img"}_${String(index).padStart(3, "0")}`,
+    });
   }
   return builder.graph;
+}
+
+/** From pure noise, or from a picture. */
+function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sampling }: AddedPass, index: number) {
+  const { start, width, height, seeds } = request;
+  if (start === undefined)
+    return { ...sampling, latent: builder.share("EmptyLatentImage", { width, height, batch_size: 1 })(0) };
+  // A1111 draws the noise under the mask of every batch from the first batch's seeds.
+  const seed = seeds[index % start.batchSize]!;
+  const { model } = sampling.base;
+  return {
+    ...sampling,
+    latent: addStart(builder, start, index, { encoder, model, seed }),
+    base: addStartGuidance(builder, start, index, sampling.base, encoder),
+  };
 }
 
 interface PassRequest {
@@ -97,8 +116,8 @@ interface AddedPass {
   sampling: { pass: SamplingPass; base: Guidance; refiner?: Guidance & { fromStep: number } };
 }
 
-function firstPassOf({ prompts, sampler, steps, models, refiner, hires }: Generation): PassRequest {
-  const pass = firstPass(sampler, steps);
+function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }: Generation): PassRequest {
+  const pass = start ? img2imgPass(sampler, steps, start.strength, start.isFixedSteps) : firstPass(sampler, steps);
   const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
   return {
     prompts,

@@ -22,6 +22,24 @@ export const firstPass = (sampler: ResolvedSampler, steps: number): SamplingPass
   denoise: 1,
 });
 
+/**
+ * A pass that starts from a picture: the end of the schedule, as long as the strength is large; with fixed steps, as many steps as asked for
+ * of a longer schedule. A1111 v1.10.1, modules/sd_samplers_common.py, setup_img2img_steps.
+ */
+export function img2imgPass(
+  sampler: ResolvedSampler,
+  steps: number,
+  strength: number,
+  isFixedSteps: boolean,
+): SamplingPass {
+  const share = Math.min(strength, MAX_DENOISE);
+  const scheduleSteps = isFixedSteps ? (strength > 0 ? Math.trunc(steps / share) : 0) : steps;
+  const run = isFixedSteps ? steps : Math.trunc(share * steps) + 1;
+  // ComfyUI takes the schedule's length from the quotient, rounded down.
+  const denoise = run >= scheduleSteps ? 1 : run / (scheduleSteps + 0.5);
+  return { sampler, scheduleSteps, steps: run, denoise };
+}
+
 /** The second pass of hires fix: always `steps` steps, the end of a schedule that is as much longer as less noise is added; none for a strength of 0. */
 export function secondPass(sampler: ResolvedSampler, steps: number, strength: number): SamplingPass {
   const denoise = Math.min(strength, MAX_DENOISE);

@@ -6,16 +6,18 @@ import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
 import { parseExtras } from "./sdapi/extras.ts";
+import { parseImg2Img } from "./sdapi/img2img.ts";
 import { parseTxt2Img } from "./sdapi/txt2img.ts";
 
 type Fields = Record<string, unknown>;
 
 const ACCEPTED_FORMS =
-  'accepted are {"prompt": GRAPH}, {"workflow": GRAPH}, {"input": {"workflow": GRAPH}}, {"input": {"workflow_json": GRAPH}}, a bare GRAPH (API format), and an A1111 txt2img body ({"prompt": "text", ...}), also as {"input": ...}';
+  'accepted are {"prompt": GRAPH}, {"workflow": GRAPH}, {"input": {"workflow": GRAPH}}, {"input": {"workflow_json": GRAPH}}, a bare GRAPH (API format), and an A1111 txt2img or img2img body ({"prompt": "text", ...}, {"init_images": [...], ...}), also as {"input": ...}';
 
 /** @throws EndpointError `invalid_request`, `unsupported_feature`. */
 export function parseRequest(payload: unknown, dialect: Dialect, options?: Invocation["options"]): Request {
   if (dialect === "sdapi/txt2img") return parseTxt2Img(payload, options);
+  if (dialect === "sdapi/img2img") return parseImg2Img(payload, options);
   if (dialect === "sdapi/extra-single-image") return parseExtras("extra-single-image", payload);
   if (dialect === "sdapi/extra-batch-images") return parseExtras("extra-batch-images", payload);
   if (!isObject(payload))
@@ -42,11 +44,8 @@ function parseInput(input: unknown): Request {
 function parseFields(fields: Fields): Request {
   const { prompt, workflow } = fields;
   if (typeof workflow === "object" && workflow !== null) return parseGraphRequest({ graph: workflow, options: fields });
-  if (typeof prompt === "string") {
-    if ("init_images" in fields)
-      throw new EndpointError("unsupported_feature", "init_images: img2img is not available");
-    return parseTxt2Img(fields);
-  }
+  if ("init_images" in fields) return parseImg2Img(fields);
+  if (typeof prompt === "string") return parseTxt2Img(fields);
   if (typeof prompt === "object" && prompt !== null) return parseGraphRequest({ graph: prompt, options: fields });
   if (isBareGraph(fields)) return parseGraphRequest({ graph: fields, options: {} });
   throw new EndpointError(

@@ -8,6 +8,7 @@ import { PythonError, plain, repr, str, typeName } from "./python.ts";
 /** The inputs that a class's own VALIDATE_INPUTS takes: these alone skip the range and list checks. */
 const SELF_VALIDATED: Record<string, readonly string[]> = {
   LoadImage: ["image"],
+  LoadImageMask: ["image"],
   LoadLatent: ["latent"],
   LoadAudio: ["audio"],
   LoadVideo: ["file"],

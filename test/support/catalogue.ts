@@ -9,15 +9,19 @@ const objectInfo = JSON.parse(
   readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8"),
 ) as Record<string, unknown>;
 
+/** Choices of inputs by node class, where they matter. */
+type Choices = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+
 /** @param checkpoints what CheckpointLoaderSimple offers, where it matters. */
-export function loadCatalogue(checkpoints?: readonly string[]): Promise<Catalogue> {
-  const info =
-    checkpoints === undefined
-      ? objectInfo
-      : { ...objectInfo, CheckpointLoaderSimple: { input: { required: { ckpt_name: [checkpoints] } } } };
+export function loadCatalogue(checkpoints?: readonly string[], choices: Choices = {}): Promise<Catalogue> {
+  const all = { ...choices, ...(checkpoints && { CheckpointLoaderSimple: { ckpt_name: checkpoints } }) };
+  const replaced = Object.entries(all).map(([classType, inputs]) => [
+    classType,
+    { input: { required: Object.fromEntries(Object.entries(inputs).map(([name, names]) => [name, [names]])) } },
+  ]);
   return Catalogue.load({
     ...createClient("http://unused.invalid"),
-    objectInfo: async () => info,
+    objectInfo: async () => ({ ...objectInfo, ...Object.fromEntries(replaced) }),
     embeddings: async () => ["tiny-embedding"],
   });
 }

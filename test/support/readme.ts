@@ -9,7 +9,7 @@ export function shellBlocks(): string[] {
   return [...README_TEXT.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!);
 }
 
-/** The files of the three lists: on the way of one txt2img, on the way to ready, and beside both. */
+/** The files of the three lists: on the way of one txt2img, on the way to ready, and beside both, where a folder stands for all in it. */
 export function filesListed(): Record<"invocation" | "start" | "others", string[]> {
   return {
     invocation: filesBelow("## One invocation, file by file"),

@@ -3,7 +3,7 @@
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Parameters } from "../../infotext/write.ts";
-import type { Txt2ImgFields } from "./fields.ts";
+import type { CommonFields, Txt2ImgFields } from "./fields.ts";
 
 const stem = (file: string) =>
   file
@@ -40,7 +40,7 @@ export function noiseParameters({ eta, samplerName }: ResolvedSampler): Paramete
   return samplerName.startsWith("DDIM") ? { "Eta DDIM": eta } : { Eta: eta };
 }
 
-export function refinerParameters(fields: Txt2ImgFields, refiner: Refiner, isHires: boolean): Parameters {
+export function refinerParameters(fields: CommonFields, refiner: Refiner, isHires: boolean): Parameters {
   return {
     ...(refiner.switch.bySteps && { "Refiner switch by sampling steps": true }),
     ...(isHires &&

@@ -112,7 +112,8 @@ export const IMG2IMG_FIELDS = {
   ...SECOND,
   init_images: honoured("list", z.array(text), null),
   resize_mode: honoured("integer", integer(0, 3), 0),
-  image_cfg_scale: unsupported("float", null),
+  // For models that edit by instruction, which are refused; A1111 does not look at it either for any other.
+  image_cfg_scale: ignored("float", null),
   mask: honoured("text", text, null),
   mask_blur_x: honoured("integer", blur, 4),
   mask_blur_y: honoured("integer", blur, 4),

@@ -15,6 +15,7 @@ const honoured = z.object({
   eta_ancestral: orDefault(float(0, 100)),
   eta_ddim: orDefault(float(0, 100)),
   enable_prompt_comments: orDefault(boolean),
+  img2img_fix_steps: orDefault(boolean),
   refiner_switch_by_sample_steps: orDefault(boolean),
   hires_fix_refiner_pass: orDefault(z.enum(["first pass", "second pass", "both passes"])),
   use_old_hires_fix_width_height: orDefault(boolean),

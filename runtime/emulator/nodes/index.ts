@@ -2,6 +2,7 @@
 import { BLENDING } from "./blend.ts";
 import { DESCRIBED } from "./described.ts";
 import { GEOMETRY } from "./geometry.ts";
+import { LATENT_LAYERS } from "./latent-layers.ts";
 import { LATENTS } from "./latents.ts";
 import { LOAD_AND_SAVE } from "./load-save.ts";
 import { MASKS } from "./masks.ts";
@@ -17,5 +18,6 @@ export const NODES: Record<string, NodeImplementation> = {
   ...VALUES,
   ...DESCRIBED,
   ...LATENTS,
+  ...LATENT_LAYERS,
   ...SAMPLING,
 };

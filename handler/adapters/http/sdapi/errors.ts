@@ -77,7 +77,8 @@ function bodyOf(error: EndpointError): object {
   }
   const isSampler = error.code === "unknown_sampler" && error.details?.["field"] === "sampler_name";
   return {
-    error: error.code,
+    // FastAPI's, of A1111's own 404.
+    error: error.code === "not_found" ? "HTTPException" : error.code,
     detail: isSampler ? "Sampler not found" : error.message,
     body: error.details ?? "",
     errors: isSampler ? error.message : "",

@@ -6,7 +6,8 @@ export const SDAPI_PREFIX = "/sdapi/v1";
 /** What a route answers here, for the README; `null` is a route of A1111 that is refused with 501. */
 export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /txt2img": "pictures",
-  "POST /img2img": null,
+  "POST /img2img":
+    "pictures; each as large as `width` x `height`, or, where only the masked part was drawn, as the picture that was sent",
   "POST /extra-single-image": "the picture, larger: by Lanczos, Nearest, or an upscale model; faces are not restored",
   "POST /extra-batch-images": "the same for several pictures",
   "POST /png-info": "the infotext of a PNG, JPEG, WebP or GIF file (base64 or data URI), and its parameters",

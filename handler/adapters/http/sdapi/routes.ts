@@ -13,7 +13,7 @@ import { sdapiOptions } from "./options.ts";
 import { respondWithProgress, SDAPI_KIND } from "./progress.ts";
 
 /** Every one is an invocation. */
-const WORK = ["txt2img", "extra-single-image", "extra-batch-images"] as const;
+const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] as const;
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 

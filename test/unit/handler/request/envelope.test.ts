@@ -89,7 +89,7 @@ describe("what has no known form is refused", () => {
     ["an input of null", { input: null }, "invalid_request", "accepted are"],
     ["an input that is no JSON", { input: "{oops" }, "invalid_request", "input: is a string, but not JSON"],
     ["an input of JSON text that is no object", { input: "[1]" }, "invalid_request", "accepted are"],
-    ["img2img", { prompt: "x", init_images: ["..."] }, "unsupported_feature", "init_images"],
+    ["img2img without a picture", { prompt: "x", init_images: [] }, "invalid_request", "init_images"],
     ["a modifier", { input: { modifier: "x", workflow_json: GRAPH } }, "unsupported_feature", "input.modifier"],
     ["modifications", { input: { modifications: {} } }, "unsupported_feature", "input.modifications"],
   ])("%s", async (_name, payload, code, text) => {
