@@ -1,7 +1,16 @@
 /** What A1111's extras do with the pixels of a picture (scripts/postprocessing_upscale.py, modules/upscaler.py), as Pillow does it. */
 import { setImmediate as turn } from "node:timers/promises";
 import { enlargement } from "../../workflows/upscalers.ts";
-import { blankRaster, cropRaster, divide255, isSameSize, pasteRaster, type Raster, type Size, toRgb } from "./raster.ts";
+import {
+  blankRaster,
+  cropRaster,
+  divide255,
+  isSameSize,
+  pasteRaster,
+  type Raster,
+  type Size,
+  toRgb,
+} from "./raster.ts";
 import { resample } from "./resample.ts";
 
 /** So many pixels are worked on before others get their turn: some tens of milliseconds. */

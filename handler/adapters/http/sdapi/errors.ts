@@ -53,6 +53,7 @@ const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = { unknown_sampl
 const CRASHED_ON = /^(hr_)?upscaler|^(hr|refiner)_checkpoint/;
 
 function statusOf(error: EndpointError, usual: ContentfulStatusCode): ContentfulStatusCode {
+  if (wordsOf(error) === INVALID_IMAGE) return 400;
   if (error.code === "unknown_model" && CRASHED_ON.test(String(error.details?.["field"]))) return usual;
   return STATUS[error.code] ?? usual;
 }
@@ -75,14 +76,22 @@ function bodyOf(error: EndpointError): object {
     }));
     return { detail };
   }
-  const isSampler = error.code === "unknown_sampler" && error.details?.["field"] === "sampler_name";
+  const words = wordsOf(error);
   return {
-    // FastAPI's, of A1111's own 404.
-    error: error.code === "not_found" ? "HTTPException" : error.code,
-    detail: isSampler ? "Sampler not found" : error.message,
+    // FastAPI's, of the exceptions that A1111 raises itself.
+    error: error.code === "not_found" || words === INVALID_IMAGE ? "HTTPException" : error.code,
+    detail: words ?? error.message,
     body: error.details ?? "",
-    errors: isSampler ? error.message : "",
+    errors: words === undefined ? "" : error.message,
   };
+}
+
+const INVALID_IMAGE = "Invalid encoded image";
+
+/** A1111's own words for it, where clients may look for them; ours say more. */
+function wordsOf({ code, message, details }: EndpointError): string | undefined {
+  if (code === "unknown_sampler" && details?.["field"] === "sampler_name") return "Sampler not found";
+  return code === "invalid_request" && message.startsWith(INVALID_IMAGE) ? INVALID_IMAGE : undefined;
 }
 
 /** Places in a list are numbers. */
