@@ -92,7 +92,7 @@ async function unpremultiply(colours: Raster, alpha: Raster): Promise<Raster> {
 }
 
 /** Pillow's NEAREST: the pixel under the middle of the new one. */
-async function resizeNearest(source: Raster, size: Size): Promise<Raster> {
+export async function resizeNearest(source: Raster, size: Size): Promise<Raster> {
   const { channels, data } = source;
   const columns = nearest(source.width, size.width);
   const rows = nearest(source.height, size.height);
