@@ -83,7 +83,8 @@ function checkBranch(fields: ExtrasFields, source: Raster, branch: Branch): void
   const factor =
     upscaler.kind === "model" ? (upscaler.model.factor ?? USUAL_SCALE) ** runs : scale ** Math.min(runs, 1);
   const made = { width: Math.trunc(source.width * factor), height: Math.trunc(source.height * factor) };
-  checkSize(fields, made, `${from} would grow to ${nameOf(made)} by ${upscaler.name}`);
+  for (const size of [made, { width, height }])
+    checkSize(fields, size, `${from} would grow to ${nameOf(size)} by ${upscaler.name}`);
 }
 
 function checkSize(fields: ExtrasFields, { width, height }: Size, what: string): void {

@@ -260,5 +260,9 @@ describe("with an upscale model", () => {
     const image = (await rampPng(4000, 8)).toString("base64");
     const parsed = parseExtras("extra-single-image", { image, upscaler_1: "tiny-2x", upscaling_resize: 4.05 });
     expect((await rejectionOf(parsed.build(inventory))).message).toContain("grow to 32000x64 by tiny-2x");
+    // Three runs make 16000 of it, and Lanczos the rest.
+    const long = (await rampPng(2000, 8)).toString("base64");
+    const rest = parseExtras("extra-single-image", { image: long, upscaler_1: "tiny-2x", upscaling_resize: 9 });
+    expect((await rejectionOf(rest.build(inventory))).message).toContain("grow to 18000x72 by tiny-2x");
   });
 });
