@@ -5,6 +5,7 @@ import type { Dialect, Invocation } from "../invocation.ts";
 import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
+import { parseExtras } from "./sdapi/extras.ts";
 import { parseImg2Img } from "./sdapi/img2img.ts";
 import { parseTxt2Img } from "./sdapi/txt2img.ts";
 
@@ -17,6 +18,8 @@ const ACCEPTED_FORMS =
 export function parseRequest(payload: unknown, dialect: Dialect, options?: Invocation["options"]): Request {
   if (dialect === "sdapi/txt2img") return parseTxt2Img(payload, options);
   if (dialect === "sdapi/img2img") return parseImg2Img(payload, options);
+  if (dialect === "sdapi/extra-single-image") return parseExtras("extra-single-image", payload);
+  if (dialect === "sdapi/extra-batch-images") return parseExtras("extra-batch-images", payload);
   if (!isObject(payload))
     throw new EndpointError("invalid_request", `the payload must be a JSON object; ${ACCEPTED_FORMS}`);
   if (dialect === "comfyui-api") {

@@ -2,7 +2,7 @@
 import { buildGeneration } from "../../../workflows/generation.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
-import type { BuiltGraph, Inventory, Request } from "../request.ts";
+import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
 import { distilled, floorToMultiple, readCommon } from "./common.ts";
 import { distilledParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
@@ -14,7 +14,7 @@ import { countPictures, deliveryOf, notAvailable, parseSdapi, type SdapiRequest,
  * @param workerOptions A1111's options that hold where the request has none.
  * @throws EndpointError `invalid_request`, `unsupported_feature`.
  */
-export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
+export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): GraphRequest {
   const request = parseSdapi(TXT2IMG, given, workerOptions);
   const { fields } = request;
   refuseFirstSize(fields);

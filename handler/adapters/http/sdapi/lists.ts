@@ -7,6 +7,7 @@ import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
 import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../request/sdapi/checkpoints.ts";
 import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
 import { describeLora } from "../../../request/sdapi/loras.ts";
@@ -50,23 +51,25 @@ const LISTED: Readonly<Record<string, Answer>> = {
       .choices("HypernetworkLoader", "hypernetwork_name")
       .map((file) => ({ name: stem(basename(file)), path: pathOf(engine, "hypernetworks", file) })),
   "/upscalers": (engine, catalogue) => [
-    ...["None", "Lanczos", "Nearest"].map((name) => ({
+    ...PLAIN_UPSCALERS.map((name) => ({
       name,
       model_name: null,
       model_path: null,
       model_url: null,
-      scale: 4,
+      scale: USUAL_SCALE,
     })),
-    ...upscaleModels(engine, catalogue).map(({ name, path, scale }) => ({
+    ...upscaleModels(catalogue).map(({ name, file, scale }) => ({
       name,
       model_name: name,
-      model_path: path,
+      model_path: pathOf(engine, "upscale_models", file),
       model_url: null,
       scale,
     })),
   ],
   "/realesrgan-models": (engine, catalogue) =>
-    upscaleModels(engine, catalogue).filter(({ name }) => /real-?esrgan/i.test(name)),
+    upscaleModels(catalogue)
+      .filter(({ isRealEsrgan }) => isRealEsrgan)
+      .map(({ name, file, scale }) => ({ name, path: pathOf(engine, "upscale_models", file), scale })),
   "/embeddings": async (engine) => ({ loaded: await loadedEmbeddings(engine), skipped: {} }),
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };
@@ -131,13 +134,8 @@ async function loadedEmbeddings(engine: Engine) {
   return Object.fromEntries(loaded);
 }
 
-function upscaleModels(engine: Engine, catalogue: Catalogue) {
-  return catalogue.choices("UpscaleModelLoader", "model_name").map((file) => {
-    const name = stem(basename(file));
-    const [, before, after] = name.match(/(?<![a-z0-9])(\d)x|x(\d)(?![a-z0-9])/i) ?? [];
-    return { name, path: pathOf(engine, "upscale_models", file), scale: Number(before ?? after ?? 4) };
-  });
-}
+const upscaleModels = (catalogue: Catalogue) =>
+  nameUpscaleModels(catalogue.choices("UpscaleModelLoader", "model_name"));
 
 /** Absolute where that is known, else as ComfyUI's list has it. */
 const pathOf = (engine: Engine, folder: string, file: string) => engine.models.path(folder, file) ?? file;

@@ -8,8 +8,8 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /txt2img": "pictures",
   "POST /img2img":
     "pictures; each as large as `width` x `height`, or, where only the masked part was drawn, as the picture that was sent",
-  "POST /extra-single-image": null,
-  "POST /extra-batch-images": null,
+  "POST /extra-single-image": "the picture, larger: by Lanczos, Nearest, or an upscale model; faces are not restored",
+  "POST /extra-batch-images": "the same for several pictures",
   "POST /png-info": "the infotext of a PNG, JPEG, WebP or GIF file (base64 or data URI), and its parameters",
   "GET /progress":
     "step, steps, job and time left of the oldest A1111 request; with its preview if one was asked for within the minute before it began",
@@ -22,14 +22,14 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /cmd-flags": "`api` and `nowebui`",
   "GET /samplers": "those that ComfyUI's core has",
   "GET /schedulers": "those that ComfyUI's core has",
-  "GET /upscalers": "Lanczos, Nearest, and ComfyUI's upscale models",
+  "GET /upscalers": "None, Lanczos, Nearest, and ComfyUI's upscale models, those that A1111 knows under its names",
   "GET /latent-upscale-modes": "A1111's six",
   "GET /sd-models":
     "checkpoints; SHA-256 from `model.sha256` or `model.safetensors.sha256`, else computed in the background when ComfyUI runs here",
   "GET /sd-vae": "VAE files",
   "GET /hypernetworks": "hypernetworks",
   "GET /face-restorers": "empty",
-  "GET /realesrgan-models": "the upscale models of that name",
+  "GET /realesrgan-models": "the upscale models of that kind",
   "GET /prompt-styles": "empty",
   "GET /embeddings": "names; shape and vectors are not known",
   "POST /refresh-embeddings": "reads the lists again",

@@ -12,6 +12,8 @@ import { sdapiLists, servingCatalogue } from "./lists.ts";
 import { sdapiOptions } from "./options.ts";
 import { respondWithProgress, SDAPI_KIND } from "./progress.ts";
 
+/** Every one is an invocation. */
+const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] as const;
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
@@ -20,10 +22,10 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
   const options = new SdapiOptions();
   const routes = new Hono();
 
-  for (const dialect of ["sdapi/txt2img", "sdapi/img2img"] as const) {
-    routes.post(dialect.replace("sdapi", ""), async (context) => {
+  for (const route of WORK) {
+    routes.post(`/${route}`, async (context) => {
       const request = { parse: sdapiBody(context), options: options.followed };
-      const result = await invokeFromHttp(context, endpoint, bodies, dialect, request);
+      const result = await invokeFromHttp(context, endpoint, bodies, `sdapi/${route}`, request);
       return result.status === "failed"
         ? respondWithSdapiError(context, result.error)
         : context.json(result.body as object);
