@@ -6,6 +6,7 @@ import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
@@ -30,7 +31,6 @@ const FIXED: Readonly<Record<string, unknown>> = {
   "/latent-upscale-modes": LATENT_UPSCALE_MODES.map((name) => ({ name })),
   "/face-restorers": [],
   "/prompt-styles": [],
-  "/scripts": { txt2img: [], img2img: [] },
   "/script-info": [],
   "/extensions": [],
   "/cmd-flags": { api: true, nowebui: true },
@@ -71,6 +71,11 @@ const LISTED: Readonly<Record<string, Answer>> = {
     const names = (await engine.supervisor.current?.link.client.embeddings()) ?? [];
     const unknown = { step: null, sd_checkpoint: null, sd_checkpoint_name: null, shape: null, vectors: null };
     return { loaded: Object.fromEntries(names.map((name) => [name, unknown])), skipped: {} };
+  },
+  "/scripts": (_, catalogue) => {
+    // Clients take the first name, of a script that is not available itself, for the sign that units are.
+    const scripts = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
+    return { txt2img: scripts, img2img: scripts };
   },
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };
