@@ -3,6 +3,7 @@ import type { Graph, Link } from "../runtime/comfyui/graph.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
 import { addComposition, addPrompt } from "./conditioning.ts";
+import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
 import { addModels, type ModelLinks, type Models } from "./models.ts";
@@ -34,6 +35,10 @@ export interface Generation {
   start?: StartPictures;
   hires?: Hires;
   refiner?: Refiner;
+  /** Of the first pass. */
+  controls?: readonly Control[];
+  /** Come after the pictures. */
+  shownMaps?: readonly ControlMap[];
 }
 
 export interface Prompts {
@@ -50,6 +55,7 @@ export interface Hires {
   strength: number;
   sampler: ResolvedSampler;
   models: Models;
+  controls?: readonly Control[];
 }
 
 export interface Refiner {
@@ -82,6 +88,8 @@ export function buildGeneration(request: Generation): Graph {
       filename_prefix: `${request.start ? "img2img" : "txt2img"}_${String(index).padStart(3, "0")}`,
     });
   }
+  for (const [index, map] of (request.shownMaps ?? []).entries())
+    builder.add("SaveImage", { images: addControlMap(builder, map), filename_prefix: `map_${index}` });
   return builder.graph;
 }
 
@@ -107,6 +115,7 @@ interface PassRequest {
   models: Models;
   callsBefore?: number;
   refiner?: { models: Models; fromStep: number | undefined };
+  controls: readonly Control[];
 }
 
 interface AddedPass {
@@ -116,7 +125,8 @@ interface AddedPass {
   sampling: { pass: SamplingPass; base: Guidance; refiner?: Guidance & { fromStep: number } };
 }
 
-function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }: Generation): PassRequest {
+function firstPassOf(request: Generation): PassRequest {
+  const { prompts, sampler, steps, models, refiner, hires, start, controls = [] } = request;
   const pass = start ? img2imgPass(sampler, steps, start.strength, start.isFixedSteps) : firstPass(sampler, steps);
   const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
   return {
@@ -124,6 +134,7 @@ function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }:
     fields: { positive: "prompt", negative: "negative_prompt" },
     pass,
     models,
+    controls,
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
@@ -136,6 +147,7 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
     fields: { positive: "hr_prompt", negative: "hr_negative_prompt" },
     pass,
     models: hires.models,
+    controls: hires.controls ?? [],
     callsBefore: countedCalls(sampler, steps),
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
@@ -163,7 +175,10 @@ function addPass(
   const scale = cfgScale / sampler.cfgDivisor;
   const guide = (models: Models) => {
     const links = addModels(builder, models);
-    return { vae: links.vae, guidance: addGuidance(builder, links, positive, negative, scale, fields) };
+    const guidance = addGuidance(builder, links, positive, negative, scale, fields);
+    const prompted = { positive: guidance.positive, negative: guidance.negative };
+    const controlled = addControls(builder, prompted, request.controls, { pass, vae: links.vae });
+    return { vae: links.vae, guidance: { ...guidance, ...controlled } };
   };
   const base = guide(request.models);
   const sampling = { pass, base: base.guidance };
