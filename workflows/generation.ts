@@ -2,6 +2,7 @@
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
 import { GraphBuilder } from "./builder.ts";
 import type { EncodingSize } from "./conditioning.ts";
+import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
 import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
@@ -39,6 +40,10 @@ export interface Generation {
   start?: StartPictures;
   hires?: Hires;
   refiner?: Refiner;
+  /** Of the first pass. */
+  controls?: readonly Control[];
+  /** Come after the pictures. */
+  shownMaps?: readonly ControlMap[];
 }
 
 export interface Prompts {
@@ -55,6 +60,7 @@ export interface Hires {
   strength: number;
   sampler: ResolvedSampler;
   models: Models;
+  controls?: readonly Control[];
 }
 
 export interface Refiner {
@@ -87,6 +93,8 @@ export function buildGeneration(request: Generation): Graph {
       filename_prefix: `${request.start ? "img2img" : "txt2img"}_${String(index).padStart(3, "0")}`,
     });
   }
+  for (const [index, map] of (request.shownMaps ?? []).entries())
+    builder.add("SaveImage", { images: addControlMap(builder, map), filename_prefix: `map_${index}` });
   return builder.graph;
 }
 
@@ -114,6 +122,7 @@ interface PassRequest {
   size: EncodingSize;
   callsBefore?: number;
   refiner?: { models: Models; fromStep: number | undefined };
+  controls: readonly Control[];
 }
 
 interface AddedPass {
@@ -124,7 +133,7 @@ interface AddedPass {
 }
 
 function firstPassOf(request: Generation): PassRequest {
-  const { prompts, sampler, steps, models, refiner, hires, start, width, height } = request;
+  const { prompts, sampler, steps, models, refiner, hires, start, width, height, controls = [] } = request;
   const pass = start ? img2imgPass(sampler, steps, start.strength, start.isFixedSteps) : firstPass(sampler, steps);
   const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
   return {
@@ -133,6 +142,7 @@ function firstPassOf(request: Generation): PassRequest {
     pass,
     models,
     size: { asked: request.askedSize ?? [width, height], drawn: [width, height] },
+    controls,
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
@@ -146,6 +156,7 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
     pass,
     models: hires.models,
     size: { asked: hires.size.upscaled, drawn: hires.size.final },
+    controls: hires.controls ?? [],
     callsBefore: countedCalls(sampler, steps),
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
@@ -174,7 +185,10 @@ function addPass(
   const guide = (models: Models) => {
     const links = addModels(builder, models);
     const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
-    return { vae: links.vae, guidance: addGuidance(builder, { ...guiding, distilledCfgScale }) };
+    const guidance = addGuidance(builder, { ...guiding, distilledCfgScale });
+    const prompted = { positive: guidance.positive, negative: guidance.negative };
+    const controlled = addControls(builder, prompted, request.controls, { pass, vae: links.vae });
+    return { vae: links.vae, guidance: { ...guidance, ...controlled } };
   };
   const base = guide(request.models);
   const sampling = { pass, base: base.guidance };

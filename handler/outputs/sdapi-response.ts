@@ -9,6 +9,7 @@ import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
+import { withoutPictures } from "../request/sdapi/controlnet/echo.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
 import type { Hashes } from "../request/sdapi/hashes.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
@@ -30,6 +31,10 @@ export interface SdapiGeneration {
   denoisingStrength: number | null;
   /** By A1111's labels, in its order; null: `info` has the label, the infotext has not. */
   extraParameters: Parameters;
+  /** How many maps of ControlNets come after the pictures. */
+  shownMaps?: number;
+  /** What is done otherwise than in A1111. */
+  warnings?: readonly string[];
 }
 
 /** The pictures get their infotexts, and the answer tells them. */
@@ -51,21 +56,25 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
   const { fields } = generation.request;
   const { seeds } = generation.common;
-  if (outputs.length !== seeds.length)
-    throw new EndpointError("no_outputs", `${seeds.length} pictures were due and ${outputs.length} came`);
+  const due = seeds.length + (generation.shownMaps ?? 0);
+  if (outputs.length !== due)
+    throw new EndpointError("no_outputs", `${due} pictures were due and ${outputs.length} came`);
+  const { warnings = [] } = generation;
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
     parameters: { ...echoOf(fields), seed: exactInteger(BigInt(fields.seed)) },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
+    ...(warnings.length > 0 && { warnings }),
   };
 }
 
-/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for. */
+/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for; those of ControlNet units, which it sends, are left out. */
 function echoOf(fields: CommonFields): object {
   const { init_images, include_init_images } = fields as Partial<Img2ImgFields>;
-  return init_images && !include_init_images ? { ...fields, init_images: null, mask: null } : fields;
+  const echo = { ...fields, alwayson_scripts: withoutPictures(fields.alwayson_scripts) };
+  return init_images && !include_init_images ? { ...echo, init_images: null, mask: null } : echo;
 }
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {

@@ -12,6 +12,9 @@ import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { distilled, readCommon } from "./common.ts";
+import { readControls } from "./controlnet/controls.ts";
+import { controlParameters } from "./controlnet/infotext.ts";
+import type { Start as ControlStart } from "./controlnet/pictures.ts";
 import { distilledParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
@@ -33,7 +36,7 @@ export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<stri
   const batchSize = images.length > 1 ? images.length : fields.batch_size;
   const pictures = countPictures(batchSize, fields.n_iter);
   // Read and prepared once, though a graph may be built twice.
-  let prepared: Promise<PreparedPictures> | undefined;
+  let prepared: Promise<Prepared> | undefined;
   return {
     kind: "sdapi/img2img",
     delivery: deliveryOf(request),
@@ -45,13 +48,21 @@ export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<stri
   };
 }
 
-async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<PreparedPictures> {
+interface Prepared {
+  prepared: PreparedPictures;
+  /** For ControlNet units without a picture. */
+  start: ControlStart;
+}
+
+async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<Prepared> {
   const initImages = images.map((text, index) => ({ field: `init_images.${index}`, text }));
   const maskImage = fields.mask === null ? [] : [{ field: "mask", text: fields.mask }];
   const rasters = await readRequestImages([...initImages, ...maskImage]);
-  return prepareInpaint({
+  const [first] = rasters;
+  const mask = rasters[images.length];
+  const prepared = await prepareInpaint({
     pictures: rasters.slice(0, images.length),
-    mask: rasters[images.length],
+    mask,
     width: fields.width,
     height: fields.height,
     resizeMode: fields.resize_mode,
@@ -63,6 +74,12 @@ async function preparePictures(fields: Img2ImgFields, images: readonly string[])
     fill: fields.inpainting_fill,
     maskRound: fields.mask_round,
   });
+  const { region } = prepared;
+  const masked = mask && region && { region, mask: { width: mask.width, height: mask.height } };
+  return {
+    prepared,
+    start: { picture: first!, resizeMode: fields.resize_mode, ...(masked && { masked }) },
+  };
 }
 
 /** ComfyUI stretches no latent to less. */
@@ -87,10 +104,11 @@ function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields):
 async function build(
   request: SdapiRequest<Img2ImgFields>,
   { pictures, batchSize }: { pictures: number; batchSize: number },
-  prepared: PreparedPictures,
+  { prepared, start: controlStart }: Prepared,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options } = request;
+  const { fields, options, controlUnits } = request;
+  const { catalogue } = inventory;
   const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
@@ -112,6 +130,11 @@ async function build(
       },
     }),
   };
+  const controls = await readControls(
+    controlUnits,
+    { first: size, start: controlStart, isRefined: refiner !== undefined },
+    catalogue,
+  );
   const graph = buildGeneration({
     prompts,
     seeds,
@@ -125,6 +148,8 @@ async function build(
     embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
     start,
+    controls: controls.first,
+    shownMaps: controls.shownMaps,
     ...(refiner && { refiner }),
   });
   const hashes = await readHashes([models], graph, inventory);
@@ -136,7 +161,10 @@ async function build(
     width: fields.width,
     height: fields.height,
     denoisingStrength: fields.denoising_strength,
+    shownMaps: controls.shownMaps.length,
+    warnings: controls.warnings,
     extraParameters: {
+      ...controlParameters(controlUnits),
       "Denoising strength": fields.denoising_strength,
       ...distilledParameters(models, request.extensions),
       ...prepared.infotext,
@@ -145,7 +173,13 @@ async function build(
       ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
     },
   });
+  // Maps of ControlNets come after the pictures.
   const retouch = async (picture: Buffer, index: number) =>
-    encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
-  return { graph, inputs: mask ? [...files, mask] : files, ...(mask && { retouch }), ...answer };
+    index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
+  return {
+    graph,
+    inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
+    ...(mask && { retouch }),
+    ...answer,
+  };
 }

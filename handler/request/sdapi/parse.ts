@@ -4,6 +4,7 @@ import { EndpointError } from "../../../runtime/errors.ts";
 import { applyInfotext } from "../../infotext/apply.ts";
 import { fieldErrors } from "../field-errors.ts";
 import type { Request } from "../request.ts";
+import { type ControlUnit, parseControlUnits } from "./controlnet/units.ts";
 import { type ExtensionFields, extensionSchema } from "./extensions.ts";
 import {
   type CommonFields,
@@ -29,6 +30,8 @@ export interface SdapiRequest<F extends CommonFields = CommonFields> {
   extensions: ExtensionFields;
   options: Options;
   pictureOptions: PictureOptions;
+  /** Those that are on. */
+  controlUnits: readonly ControlUnit[];
 }
 
 interface Tab<F> {
@@ -66,6 +69,7 @@ export function parseSdapi<F extends CommonFields>(
     extensions: extensions.data,
     options: parseOptions({ ...workerOptions, ...fields.override_settings }),
     pictureOptions: parsePictureOptions(fields.override_settings),
+    controlUnits: parseControlUnits(fields.alwayson_scripts),
   };
 }
 

@@ -1,5 +1,6 @@
-/** A1111's `alwayson_scripts`: none is available, but many clients send some that are switched off. */
+/** A1111's `alwayson_scripts`: none but ControlNet is available, but many clients send some that are switched off. */
 import { EndpointError } from "../../../runtime/errors.ts";
+import { isControlnet } from "./controlnet/units.ts";
 
 /** Built-in scripts that do nothing when they are called over A1111's API, or nothing without arguments. */
 const IDLE = ["refiner", "seed", "sampler", "comments", "extra options", "hypertile"];
@@ -7,7 +8,7 @@ const IDLE = ["refiner", "seed", "sampler", "comments", "extra options", "hypert
 /** @throws EndpointError `unsupported_feature` for a script that is switched on. */
 export function refuseScripts(scripts: Record<string, unknown>): void {
   for (const [title, script] of Object.entries(scripts)) {
-    if (isOff(script) || IDLE.includes(title.toLowerCase())) continue;
+    if (isControlnet(title) || isOff(script) || IDLE.includes(title.toLowerCase())) continue;
     throw new EndpointError("unsupported_feature", `alwayson_scripts: Script '${title}' not found`, {
       details: { field: "alwayson_scripts", script: title },
     });

@@ -4,6 +4,8 @@ import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
 import { distilled, floorToMultiple, readCommon } from "./common.ts";
+import { readControls } from "./controlnet/controls.ts";
+import { controlParameters } from "./controlnet/infotext.ts";
 import { distilledParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
@@ -32,25 +34,37 @@ async function build(
   pictures: number,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options } = request;
+  const { fields, options, controlUnits } = request;
+  const { catalogue } = inventory;
   const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
   const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
+  const size = { width: floorToMultiple(width, models), height: floorToMultiple(height, models) };
+  const controls = await readControls(
+    controlUnits,
+    {
+      first: size,
+      ...(hires && { second: { width: hires.size.final[0], height: hires.size.final[1] } }),
+      isRefined: refiner !== undefined,
+    },
+    catalogue,
+  );
   const graph = buildGeneration({
     prompts,
     seeds,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),
-    width: floorToMultiple(width, models),
-    height: floorToMultiple(height, models),
+    ...size,
     askedSize: [width, height],
     sampler,
     models,
     embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
-    ...(hires && { hires }),
+    controls: controls.first,
+    shownMaps: controls.shownMaps,
+    ...(hires && { hires: { ...hires, controls: controls.second } }),
     ...(refiner && { refiner }),
   });
   const passes = hires ? [models, hires.models] : [models];
@@ -63,7 +77,10 @@ async function build(
     width,
     height,
     denoisingStrength: hires ? hires.strength : null,
+    shownMaps: controls.shownMaps.length,
+    warnings: controls.warnings,
     extraParameters: {
+      ...controlParameters(controlUnits),
       ...distilledParameters(models, request.extensions),
       ...(hires && hiresParameters({ fields, hires, sampler, checkpoint: models.checkpoint, title })),
       ...hashes.networks,
@@ -71,7 +88,7 @@ async function build(
       ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
     },
   });
-  return { graph, ...answer };
+  return { graph, inputs: controls.inputs, ...answer };
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */

@@ -9,6 +9,7 @@ import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
 import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
 import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../request/sdapi/checkpoints.ts";
+import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
 import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
 import { describeLora } from "../../../request/sdapi/loras.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
@@ -35,7 +36,6 @@ const FIXED: Readonly<Record<string, unknown>> = {
   "/latent-upscale-modes": LATENT_UPSCALE_MODES.map((name) => ({ name })),
   "/face-restorers": [],
   "/prompt-styles": [],
-  "/scripts": { txt2img: [], img2img: [] },
   "/script-info": [],
   "/extensions": [],
   "/cmd-flags": { api: true, nowebui: true },
@@ -71,6 +71,11 @@ const LISTED: Readonly<Record<string, Answer>> = {
       .filter(({ isRealEsrgan }) => isRealEsrgan)
       .map(({ name, file, scale }) => ({ name, path: pathOf(engine, "upscale_models", file), scale })),
   "/embeddings": async (engine) => ({ loaded: await loadedEmbeddings(engine), skipped: {} }),
+  "/scripts": (_, catalogue) => {
+    // Clients take the first name, of a script that is not available itself, for the sign that units are.
+    const scripts = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
+    return { txt2img: scripts, img2img: scripts };
+  },
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };
 

@@ -42,19 +42,35 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /memory": "ComfyUI's; the counters of PyTorch are 0",
   "POST /unload-checkpoint": "frees the GPU's memory",
   "POST /reload-checkpoint": "nothing: ComfyUI loads what a request needs",
-  "GET /scripts": "empty",
+  "GET /scripts": "ControlNet, where there is a model for it",
   "GET /script-info": "empty",
   "GET /extensions": "empty",
   "GET /loras": "LoRA files; alias is the name, metadata are not read",
   "POST /refresh-loras": "reads the lists again",
 };
 
+export const CONTROLNET_PREFIX = "/controlnet";
+
+/** As {@link SDAPI_ROUTES}: those of A1111's ControlNet extension. */
+export const CONTROLNET_ROUTES: Readonly<Record<string, string | null>> = {
+  "GET /version": "3",
+  "GET /model_list": "ControlNet models, with A1111's short hash where the file can be read",
+  "GET /module_list": "the preprocessors that are available",
+  "GET /control_types": "both, by type",
+  "GET /settings": "`control_net_unit_count`",
+  "POST /detect": null,
+  "POST /render_openpose_json": null,
+};
+
 const METHODS = ["GET", "POST"];
-const pathOf = (path: string) => (path.startsWith(`${SDAPI_PREFIX}/`) ? path.slice(SDAPI_PREFIX.length) : undefined);
+const TABLES = { [SDAPI_PREFIX]: SDAPI_ROUTES, [CONTROLNET_PREFIX]: CONTROLNET_ROUTES };
 
-export const isSdapiPath = (path: string) => /^\/sdapi(\/|$)/.test(path);
+export const isSdapiPath = (path: string) => /^\/(sdapi|controlnet)(\/|$)/.test(path);
 
-export const isSdapiRoute = (method: string, path: string) => `${method} ${pathOf(path)}` in SDAPI_ROUTES;
+export const isSdapiRoute = (method: string, path: string) =>
+  Object.entries(TABLES).some(
+    ([prefix, table]) => path.startsWith(`${prefix}/`) && `${method} ${path.slice(prefix.length)}` in table,
+  );
 
 /** Starlette leads `/samplers/` to `/samplers`; undefined when that is no path of A1111's. */
 export function withoutSlash(path: string): string | undefined {

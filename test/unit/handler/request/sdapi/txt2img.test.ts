@@ -126,7 +126,6 @@ describe("what cannot be honoured is refused by name", () => {
     ["firstpass_image", "x"],
     ["firstphase_width", 256],
     ["script_name", "X/Y/Z plot"],
-    ["alwayson_scripts", { ControlNet: { args: [{ module: "canny" }] } }],
     ["alwayson_scripts", { ADetailer: { args: [true, false, { ad_model: "face" }] } }],
   ])("%s: %j", async (field, value) => {
     const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value }));
