@@ -85,11 +85,17 @@ const EXPECTED: Record<string, object> = {
   get_sd_models: value(some([has({ model_name: "tiny-sd15" })])),
   get_sd_vae: value(some([has({ model_name: "tiny-vae.safetensors" })])),
   get_upscalers: value(some(["None", "Lanczos", "Nearest", "tiny-2x"].map((name) => has({ name })))),
-  img2img: notServed("img2img"),
-  "img2img: two pictures": notServed("img2img"),
-  "img2img: inpainting, only masked": notServed("img2img"),
-  "img2img: inpainting, whole picture": notServed("img2img"),
-  "img2img: no picture": notServed("img2img"),
+  img2img: one({ denoising_strength: 0.75 }),
+  "img2img: two pictures": pictures({
+    sizes: [
+      [64, 64],
+      [64, 64],
+    ],
+    info: { all_seeds: [5, 6] },
+  }),
+  "img2img: inpainting, only masked": pictures({ sizes: [[96, 80]], info: { width: 64, height: 64 } }),
+  "img2img: inpainting, whole picture": one(),
+  "img2img: no picture": error("422", "init_images"),
   interrogate: notServed("interrogate"),
   interrupt: value({ acted: {}, generation: error("499", "the generation was interrupted") }),
   // Extensions that are no part of A1111.

@@ -1,12 +1,13 @@
 /** Whatever comes in is a graph or one of our refusals, and takes no time that shows. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { parseImg2Img } from "../../../../../handler/request/sdapi/img2img.ts";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import { EndpointError, ERRORS } from "../../../../../runtime/errors.ts";
 import { loadInventory } from "../../../../support/catalogue.ts";
 import { NASTY_BODIES } from "../../../../support/nasty-bodies.ts";
 
-const PARSERS = { txt2img: parseTxt2Img };
+const PARSERS = { txt2img: parseTxt2Img, img2img: parseImg2Img };
 const RUNS = 3000;
 const PATIENCE_MS = 2_000;
 
