@@ -49,7 +49,9 @@ async function checkServes(): Promise<void> {
 /** So that pictures stay small and few, where these are not at fault themselves. */
 const small = (body: Record<string, unknown>) => ({ width: 64, height: 64, steps: 1, ...limited(body) });
 const limited = (body: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(body).filter(([name, value]) => !(TOO_MUCH[name]?.(Number(value)) ?? false)));
+  Object.fromEntries(Object.entries(body).filter(([name, value]) => !isTooMuch(name, value)));
+const isTooMuch = (name: string, value: unknown) =>
+  (typeof value === "number" || typeof value === "string") && (TOO_MUCH[name]?.(Number(value)) ?? false);
 const TOO_MUCH: Record<string, (value: number) => boolean> = {
   ...Object.fromEntries(["width", "height", "hr_resize_x", "hr_resize_y"].map((name) => [name, (it) => it > 256])),
   ...Object.fromEntries(["upscaling_resize_w", "upscaling_resize_h"].map((name) => [name, (it) => it > 256])),

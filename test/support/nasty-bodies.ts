@@ -112,14 +112,16 @@ const scripts = fc.dictionary(
   { maxKeys: 2 },
 );
 
+const picture = fc.oneof({ weight: 4, arbitrary: fc.constant(PICTURE) }, fc.constantFrom(...PICTURES));
+
 /** What fits a field at times. */
 const FITTING: Record<string, fc.Arbitrary<unknown>> = {
   alwayson_scripts: scripts,
   override_settings: dictionary(OPTIONS),
-  init_images: fc.array(fc.constantFrom(PICTURE, ...PICTURES), { maxLength: 2 }),
-  mask: fc.constantFrom(PICTURE, ...PICTURES),
-  image: fc.constantFrom(PICTURE, ...PICTURES),
-  imageList: fc.array(fc.record({ data: fc.constantFrom(PICTURE, ...PICTURES), name: anyValue }), { maxLength: 2 }),
+  init_images: fc.array(picture, { minLength: 1, maxLength: 2 }),
+  mask: picture,
+  image: picture,
+  imageList: fc.array(fc.record({ data: picture, name: anyValue }), { maxLength: 2 }),
 };
 
 /** What passes pydantic, by type. */
@@ -166,7 +168,7 @@ const EXTRAS = [
 /** Fields of A1111's requests, route by route, with values that fit or do not. */
 export const NASTY_BODIES: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
   txt2img: bodyOf([...Object.keys(TXT2IMG_FIELDS), ...EXTENSIONS]),
-  img2img: bodyOf([...Object.keys(IMG2IMG_FIELDS), "init_images", "mask", ...EXTENSIONS]),
+  img2img: bodyOf([...Object.keys(IMG2IMG_FIELDS), ...EXTENSIONS]).map((body) => ({ init_images: [PICTURE], ...body })),
   "extra-single-image": bodyOf(EXTRAS),
   "extra-batch-images": bodyOf(EXTRAS),
   "png-info": bodyOf(["image"]),
