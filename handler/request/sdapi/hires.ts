@@ -8,14 +8,12 @@ import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler
 import { type Common, noiseSettings, samplerName } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { findOtherCheckpoint } from "./model-names.ts";
-import type { SdapiRequest } from "./parse.ts";
+import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
 const MIN_SIDE = 16;
-/** Of the schedule whose end the second pass runs: `steps / strength` steps, which the engine holds in memory. */
-const MAX_SCHEDULE = 1_000_000;
 
 /** @throws EndpointError `invalid_request`, `unknown_model`, `unknown_sampler`, `unsupported_feature`. */
 export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, catalogue: Catalogue): Hires {
@@ -24,8 +22,7 @@ export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, 
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
   if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
   const steps = fields.hr_second_pass_steps || fields.steps;
-  if (strength > 0 && steps / strength > MAX_SCHEDULE)
-    throw invalid("denoising_strength", `is too small for ${steps} steps; 0 runs none`);
+  checkScheduleLength(steps, strength);
   const size = hiresSize({
     width: fields.width,
     height: fields.height,

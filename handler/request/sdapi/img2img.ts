@@ -12,7 +12,7 @@ import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { readCommon } from "./common.ts";
 import { noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
-import { countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
+import { checkScheduleLength, countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
@@ -23,8 +23,9 @@ const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as con
  */
 export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
   const request = parseSdapi(IMG2IMG, given, workerOptions);
-  const { fields } = request;
+  const { fields, options } = request;
   const images = initImagesOf(fields);
+  if (options.img2img_fix_steps) checkScheduleLength(fields.steps, fields.denoising_strength);
   refuseSmallStretch(fields);
   // Several pictures are a batch: one is drawn from each.
   const batchSize = images.length > 1 ? images.length : fields.batch_size;

@@ -6,6 +6,7 @@ import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import { EndpointError, ERRORS } from "../../../../../runtime/errors.ts";
 import { loadInventory } from "../../../../support/catalogue.ts";
 import { NASTY_BODIES } from "../../../../support/nasty-bodies.ts";
+import { rejectionOf } from "../../../../support/thrown.ts";
 
 /** With the number of bodies; those of img2img take milliseconds, for their pictures. */
 const PARSERS = [
@@ -43,4 +44,12 @@ test.each(PARSERS)("%s", { timeout: 60_000 }, async (route, parse, numRuns) => {
     { numRuns },
   );
   expect(graphs, "bodies that are not refused").toBeGreaterThan(numRuns / 20);
+});
+
+test.each([
+  [parseTxt2Img, { enable_hr: true, denoising_strength: 5e-324 }],
+  [parseImg2Img, { init_images: [""], override_settings: { img2img_fix_steps: true }, denoising_strength: 1e-9 }],
+])("a schedule that fits in no memory is refused: %s %j", async (parse, body) => {
+  const error = await rejectionOf((async () => (parse as typeof parseTxt2Img)(body).build(inventory))());
+  expect(error.message).toMatch(/^denoising_strength: is too small/);
 });
