@@ -90,6 +90,7 @@ const addZeros = (builder: GraphBuilder, { size }: StartPictures, emptyLatent: s
 /** Noise of one standard deviation, as the model's latents are scaled. */
 function addNoise(builder: GraphBuilder, zeros: Link, model: Link, seed: bigint): Link {
   const noise = builder.share("RandomNoise", { noise_seed: exactInteger(seed) })(0);
-  const sigmas = builder.share("ManualSigmas", { sigmas: "1" })(0);
+  // From 1 to 0 in one step: the noise is laid on as strong as the difference.
+  const sigmas = builder.share("KarrasScheduler", { steps: 1, sigma_max: 1, sigma_min: 1, rho: 7 })(0);
   return builder.share("AddNoise", { model, noise, sigmas, latent_image: zeros })(0);
 }

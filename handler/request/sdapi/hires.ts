@@ -10,7 +10,7 @@ import { type Common, noiseSettings, samplerName } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { refuseForFlow, schedulerFor } from "./model-limits.ts";
 import { withOtherCheckpoint } from "./models.ts";
-import type { SdapiRequest } from "./parse.ts";
+import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
@@ -27,6 +27,8 @@ export async function readHires(
   const { models } = common;
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
   if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
+  const steps = fields.hr_second_pass_steps || fields.steps;
+  checkScheduleLength(steps, strength);
   const size = hiresSize({
     width: fields.width,
     height: fields.height,
@@ -52,7 +54,7 @@ export async function readHires(
     prompts,
     size,
     upscaler: findHiresUpscaler(fields.hr_upscaler, inventory.catalogue.choices("UpscaleModelLoader", "model_name")),
-    steps: fields.hr_second_pass_steps || fields.steps,
+    steps,
     strength,
     sampler,
     models: second,

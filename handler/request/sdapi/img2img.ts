@@ -2,7 +2,7 @@
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
-import { isInpaintingModel } from "../../../workflows/model-family.ts";
+import { isInpaintingModel, isInpaintingModel, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
@@ -10,7 +10,7 @@ import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pic
 import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
-import type { BuiltGraph, Inventory, Request } from "../request.ts";
+import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
 import { distilled, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
@@ -18,7 +18,7 @@ import type { Start as ControlStart } from "./controlnet/pictures.ts";
 import { distilledParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
-import { countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
+import { checkScheduleLength, countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
@@ -27,10 +27,11 @@ const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as con
  * @param workerOptions A1111's options that hold where the request has none.
  * @throws EndpointError `invalid_request`, `unsupported_feature`, `not_found` when there is no picture to start from.
  */
-export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
+export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): GraphRequest {
   const request = parseSdapi(IMG2IMG, given, workerOptions);
-  const { fields } = request;
+  const { fields, options } = request;
   const images = initImagesOf(fields);
+  if (options.img2img_fix_steps) checkScheduleLength(fields.steps, fields.denoising_strength);
   refuseSmallStretch(fields);
   // Several pictures are a batch: one is drawn from each.
   const batchSize = images.length > 1 ? images.length : fields.batch_size;

@@ -2,7 +2,7 @@
 import type * as z from "zod";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { applyInfotext } from "../../infotext/apply.ts";
-import { fieldErrors } from "../field-errors.ts";
+import { fieldErrors, invalidField } from "../field-errors.ts";
 import type { Request } from "../request.ts";
 import { type ControlUnit, parseControlUnits } from "./controlnet/units.ts";
 import { type ExtensionFields, extensionSchema } from "./extensions.ts";
@@ -89,4 +89,16 @@ export function countPictures(batchSize: number, iterations: number): number {
 /** Where the pictures go, and in which format. */
 export function deliveryOf({ fields, pictureOptions }: SdapiRequest): Request["delivery"] {
   return { isInline: fields.send_images, ...(pictureOptions.convert && { convert: pictureOptions.convert }) };
+}
+
+/** Of a schedule whose end alone is run; the engine holds it in memory. */
+const MAX_SCHEDULE = 1_000_000;
+
+/**
+ * A pass of `steps` steps that starts from a picture is the end of a schedule of `steps / strength`.
+ * @throws EndpointError `invalid_request` when that is too long.
+ */
+export function checkScheduleLength(steps: number, strength: number): void {
+  if (strength > 0 && steps / strength > MAX_SCHEDULE)
+    throw invalidField("denoising_strength", `is too small for ${steps} steps`);
 }

@@ -27,9 +27,6 @@ KSamplerSelect SamplerEulerAncestral SamplerEulerAncestralCFGPP SamplerLMS Sampl
 SamplerDPMPP_2S_Ancestral SamplerDPMAdaptative SamplerER_SDE SamplerSASolver SamplerSEEDS2 SamplerLCMUpscale SamplerLCM SamplerEulerCFGpp
 RandomNoise`;
 
-/** Of SD1's table. */
-const [SIGMA_MIN, SIGMA_MAX] = [0.0292, 14.615];
-
 const THREE_OUTPUTS = ["CheckpointLoaderSimple", "CheckpointLoader", "DiffusersLoader"];
 
 /** Strength inputs of the LoRA loaders: 0 hands the value through unchanged, as in ComfyUI. */
@@ -92,14 +89,6 @@ const sigmas = (classType: string, inputs: Inputs): Sigmas => ({
   denoise: inputs.number("denoise", 1),
 });
 
-/** How much of the range they span is told from the first alone: its logarithm grows evenly with the model's time. */
-function written(classType: string, inputs: Inputs): Sigmas {
-  const numbers = (inputs.text("sigmas").match(/[-+]?(?:\d*\.)?\d+(?:e[-+]?\d+)?/gi) ?? []).map(Number);
-  const span = Math.log((numbers[0] ?? 0) / SIGMA_MIN) / Math.log(SIGMA_MAX / SIGMA_MIN);
-  const denoise = Math.min(1, Math.max(0, span));
-  return { ...describe(classType, inputs.raw), kind: "sigmas", steps: Math.max(0, numbers.length - 1), denoise };
-}
-
 const split = (whole: Sigmas, lowSteps: number, denoise: number, cut: unknown): Sigmas[] => [
   { ...whole, fingerprint: fingerprint(whole, cut, "high"), steps: whole.steps - lowSteps },
   { ...whole, fingerprint: fingerprint(whole, cut, "low"), steps: lowSteps, denoise },
@@ -131,7 +120,6 @@ const SINGLES: Record<string, Outputs> = {
     { kind: "conditioning", fingerprint: "zero", text: "", hints: [] } satisfies Conditioning,
   ],
   DisableNoise: () => [{ kind: "described", fingerprint: "none" } satisfies Described],
-  ManualSigmas: (classType, inputs) => [written(classType, inputs)],
   SplitSigmas: (_, inputs) => splitSigmas(inputs),
   SplitSigmasDenoise: (_, inputs) => splitSigmasDenoise(inputs),
   CFGGuider: (classType, inputs) => [guider(classType, inputs, "positive", "cfg")],

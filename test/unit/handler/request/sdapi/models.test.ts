@@ -6,7 +6,7 @@ import { checkGraph } from "../../../../../workflows/check-graph.ts";
 import { HEADERS } from "../../../../support/model-headers.ts";
 import { inventoryOf } from "../../../../support/model-inventory.ts";
 import { safetensorsFile } from "../../../../support/safetensors.ts";
-import { shown } from "../../../../support/shown-graph.ts";
+import { shownGraph } from "../../../../support/shown-graph.ts";
 
 const model = (name: keyof typeof HEADERS) => safetensorsFile(HEADERS[name]);
 const FILES = {
@@ -94,7 +94,7 @@ describe("a graph is that of the model's kind:", () => {
     ["Qwen-Image", "qwen", modules("ae", "clip_l")],
     ["a pickle, as SD 1", "old", { clip_skip: 2 }],
   ])("%s", async (_, checkpoint, body) => {
-    expect(shown(await graphOf(checkpoint, body))).toMatchSnapshot();
+    expect(shownGraph(await graphOf(checkpoint, body))).toMatchSnapshot();
   });
 });
 

@@ -4,8 +4,8 @@ import { TXT2IMG_FIELDS } from "../../../../../handler/request/sdapi/fields.ts";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import type { Graph } from "../../../../../runtime/comfyui/graph.ts";
 import { EndpointError } from "../../../../../runtime/errors.ts";
-import clientBodies from "../../../../fixtures/sdapi/client-bodies.json" with { type: "json" };
 import { loadInventory } from "../../../../support/catalogue.ts";
+import { bodiesFor } from "../../../../support/client-bodies.ts";
 import { rejectionOf, thrownBy } from "../../../../support/thrown.ts";
 
 const CHECKPOINTS = ["v1-5.safetensors", "sub/other.model.ckpt", "sdxl_base, 1.0.safetensors"];
@@ -225,7 +225,8 @@ test("options that ask for nothing pass", async () => {
 });
 
 describe("bodies of known clients", () => {
-  test.each(Object.entries(clientBodies))("%s", async (_, body) => {
+  const bodies = bodiesFor("txt2img").filter(({ body }) => !("controlnet" in Object(body["alwayson_scripts"])));
+  test.each(bodies.map(({ client, what, body }) => [`${client}: ${what}`, body] as const))("%s", async (_, body) => {
     const { batch_size = 1, n_iter = 1 } = body as { batch_size?: number; n_iter?: number };
     const graph = await graphOf(body);
     expect(await inputsOf(graph, "SaveImage")).toHaveLength(batch_size * n_iter);
