@@ -2,7 +2,7 @@
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
-import { isInpaintingModel, isInpaintingModel, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
+import { isInpaintingModel } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
