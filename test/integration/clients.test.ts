@@ -1,6 +1,5 @@
 /** What A1111's clients send, byte for byte, and what each of them needs of the answer. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
 import { bodiesFor, CLIENT_BODIES, type ClientBody } from "../support/client-bodies.ts";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
@@ -61,12 +60,7 @@ const READ_BY: Record<string, (answer: Answer, body: Record<string, unknown>) =>
   },
 };
 
-/** Refused by name until they are there. */
-const isRefused = ({ path, body }: ClientBody) =>
-  SDAPI_ROUTES[`POST /${path.split("/").at(-1)}`] === null || "controlnet" in Object(body["alwayson_scripts"]);
-
-const titled = (bodies: readonly ClientBody[]) =>
-  bodies.filter((body) => !isRefused(body)).map((body) => [`${body.client}: ${body.what}`, body] as const);
+const titled = (bodies: readonly ClientBody[]) => bodies.map((body) => [`${body.client}: ${body.what}`, body] as const);
 
 describe("pictures for clients", () => {
   test.each(titled([...bodiesFor("txt2img"), ...bodiesFor("img2img")]))("%s", async (_, { client, path, body }) => {
@@ -83,17 +77,9 @@ describe("pictures for clients", () => {
 });
 
 test("pictures are upscaled for clients", async () => {
-  for (const { path, body } of bodiesFor("extra-single-image").filter((upscale) => !isRefused(upscale))) {
+  for (const { path, body } of bodiesFor("extra-single-image")) {
     const { image } = await post<{ image: string }>(path, body);
     expect(await decode(Buffer.from(image, "base64"))).toMatchObject({ width: 1024, height: 1024 });
-  }
-});
-
-test("what is not there is refused by name", async () => {
-  for (const { client, what, path, body } of CLIENT_BODIES.filter(isRefused)) {
-    const response = await endpoint.post(path, body);
-    expect([501, 422], `${client}: ${what}`).toContain(response.status);
-    expect(await response.text()).toMatch(/not supported|controlnet/);
   }
 });
 

@@ -210,6 +210,10 @@ const DIFFERENCES: Record<string, (difference: Difference) => boolean> = {
     status === 422 && request.includes('"samples_format":"gif"'),
   "a second pass has a strength of at most 1": ({ request, status }) =>
     status === 422 && request.includes('"denoising_strength":2'),
+  "a number that means nothing is refused, where A1111 takes the next best": ({ path, request, status }) =>
+    status === 422 &&
+    path.endsWith("/img2img") &&
+    /"(resize_mode":(4|-1)|denoising_strength":-|inpainting_fill":9|inpaint_full_res_padding":-)/.test(request),
   "a list of pairs is no object": ({ request, status }) => status === 422 && request.includes('"override_settings":[]'),
 };
 

@@ -94,8 +94,7 @@ function refuseSmallStretch({ resize_mode, width, height }: Img2ImgFields): void
 
 /** A1111's own words where there is none. */
 function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields): string[] {
-  if (images === null)
-    throw new EndpointError("not_found", "Init image not found", { details: { field: "init_images" } });
+  if (images === null) throw new EndpointError("not_found", "Init image not found");
   if (images.length === 0) throw invalidField("init_images", "there is no picture in the list");
   if (images.length > Math.max(1, most))
     throw invalidField("init_images", `bad number of images passed: ${images.length}; expecting ${most} or less`);

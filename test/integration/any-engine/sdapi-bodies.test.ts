@@ -1,6 +1,7 @@
 /** Requests of A1111's clients: the engine accepts and runs each graph, and what cannot be is refused in words. */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { RunningEndpoint } from "../../support/endpoint.ts";
+import { decode } from "../../support/pictures.ts";
 import { draw, sharedEndpoint } from "../../support/sdapi.ts";
 import { SDAPI_BODIES, type SdapiBody, withModels } from "../../support/sdapi-bodies.ts";
 
@@ -36,6 +37,16 @@ describe("pictures", () => {
     expect(Number(body["seed"] ?? -1) < 0 || body["seed"] === seed).toBe(true);
     expect(parameters["init_images"] ?? null).toBeNull();
   });
+});
+
+test.each(titled(SDAPI_BODIES.filter(({ enlarged }) => enlarged)))("%s", async (_, { route, body, enlarged }) => {
+  const response = await endpoint.post(`/sdapi/v1/${route}`, withModels(body));
+  const answer = await response.text();
+  expect(response.status, answer).toBe(200);
+  const { image, html_info } = JSON.parse(answer) as { image: string; html_info: string };
+  const { width, height } = await decode(Buffer.from(image, "base64"));
+  expect([width, height]).toEqual(enlarged);
+  expect(html_info).toMatch(/Postprocess upscaler: tiny-2x/);
 });
 
 describe("refusals", () => {
