@@ -39,6 +39,8 @@ const pictures = ({ sizes, format = "PNG", info = {} }: Pictures) =>
     has({ sizes, formats: sizes.map(() => format), colours: sizes.map(() => expect.any(Number)), info: has(info) }),
   );
 const one = (info: object = {}) => pictures({ sizes: [[64, 64]], info: { seed: 5, all_seeds: [5], ...info } });
+const enlarged = (done: string, ...sizes: [number, number][]) =>
+  value(has({ sizes, formats: sizes.map(() => "PNG"), info: `<p>Postprocess upscale ${done}</p>` }));
 const notServed = (route: string) => error("501", "NotSupported", `/sdapi/v1/${route} is not supported`);
 const nowhere = (detail: string) => ({ error: expect.stringContaining(detail) });
 const recordedList = (route: "latent-upscale-modes" | "face-restorers" | "hypernetworks" | "prompt-styles") =>
@@ -47,19 +49,22 @@ const recordedList = (route: "latent-upscale-modes" | "face-restorers" | "hypern
 /** Method, or method and case: what it gives. An error is what the client raises from our refusal. */
 const EXPECTED: Record<string, object> = {
   async_post: one(),
-  check_extensions: value({ has_controlnet: false, has_adetailer: false, has_animatediff: false }),
-  controlnet_detect: error("404", "there is no POST /controlnet/detect"),
-  controlnet_model_list: nowhere("KeyError: 'model_list'"),
-  controlnet_module_list: nowhere("KeyError: 'module_list'"),
-  controlnet_version: nowhere("KeyError: 'version'"),
+  check_extensions: value({ has_controlnet: true, has_adetailer: false, has_animatediff: false }),
+  controlnet_detect: error("501", "/controlnet/detect is not supported"),
+  controlnet_model_list: value(["None", expect.stringMatching(/^tiny-controlnet/)]),
+  controlnet_module_list: value(["none", "tile_resample", "canny", "invert"]),
+  controlnet_version: value(3),
   custom_get: recordedList("latent-upscale-modes"),
   "custom_get: below the API": value(has({ name: "None" })),
   custom_post: one(),
   "custom_post: asynchronous": one(),
-  extra_batch_images: notServed("extra-batch-images"),
-  extra_single_image: notServed("extra-single-image"),
-  "extra_single_image: to a size": notServed("extra-single-image"),
-  "extra_single_image: unknown upscaler": notServed("extra-single-image"),
+  extra_batch_images: enlarged("by: 2.0, Postprocess upscaler: Lanczos", [128, 128], [96, 64]),
+  extra_single_image: enlarged("by: 1.5, Postprocess upscaler: tiny-2x", [96, 96]),
+  "extra_single_image: to a size": enlarged(
+    "to: 100x50, Postprocess crop to: 100x50, Postprocess upscaler: Nearest",
+    [100, 50],
+  ),
+  "extra_single_image: unknown upscaler": error("422", "could not find upscaler named nope", "tiny-2x"),
   // Gone from A1111 long before 1.10.
   get_artist_categories: value({ detail: "Not Found" }),
   get_artists: value({ detail: "Not Found" }),
@@ -128,8 +133,8 @@ const EXPECTED: Record<string, object> = {
     info: { prompt: "a cat <lora:tiny-lora:0.5>", clip_skip: 2 },
   }),
   "txt2img: asynchronous": one({ sampler_name: "Euler a" }),
-  "txt2img: ControlNet": error("422", "unsupported_feature", "ControlNet"),
-  "txt2img: ControlNet preprocessor": error("422", "unsupported_feature", "ControlNet"),
+  "txt2img: ControlNet": one({ extra_generation_params: has({ "ControlNet 0": expect.stringContaining("canny") }) }),
+  "txt2img: ControlNet preprocessor": error("422", "unsupported_feature", "openpose"),
   "txt2img: ADetailer": error("422", "unsupported_feature", "ADetailer"),
   util_get_current_model: value(TITLE),
   util_get_model_names: value(some([TITLE])),
