@@ -45,7 +45,11 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
   let dropInputs: (() => Promise<void>) | undefined;
   const clock = new StageClock();
   try {
-    const built = await buildGraph(request, { catalogue: await engine.catalogue(signal), models: engine.models });
+    const built = await buildGraph(request, {
+      catalogue: await engine.catalogue(signal),
+      models: engine.models,
+      isFresh: false,
+    });
     const graph = withOutputFolder(built.graph, folder);
     if (built.inputs) dropInputs = await engine.holdInputs(built.inputs, signal);
     clock.lap("preparing");
@@ -96,7 +100,7 @@ async function buildGraph(request: Request, inventory: Inventory): Promise<Built
   } catch (error) {
     if (!(error instanceof EndpointError && error.code === "unknown_model")) throw error;
     await inventory.catalogue.reload();
-    return await request.build(inventory);
+    return await request.build({ ...inventory, isFresh: true });
   }
 }
 

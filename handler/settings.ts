@@ -16,6 +16,8 @@ const MAX_SECONDS = 2_000_000;
 const seconds = (fallback: number) => z.coerce.number().min(0).max(MAX_SECONDS).default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(0).default(fallback);
 
+const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(false);
+
 /** `["a", "b c"]`, or words separated by blanks. */
 const words = z.string().transform((value, context) => {
   if (!value.trimStart().startsWith("[")) return value.split(/\s+/).filter(Boolean);
@@ -56,6 +58,16 @@ export const SETTINGS = {
     description:
       "`user:password` that A1111's routes ask for (Basic) in place of the token; several separated by commas, or one a line",
     isSecret: true,
+  },
+  SDAPI_LENIENT: {
+    schema: flag,
+    description:
+      "`true`: what an A1111 request asks for and cannot be had (a model, a sampler, a script, an option ...) is left aside with a warning in the answer, where it is otherwise refused",
+  },
+  SDAPI_STYLES_FILE: {
+    schema: words.default([]),
+    description:
+      "A1111's style files (`styles.csv`), as words or a JSON array; `*` and `?` stand for any letters; read again by any of the `refresh` routes",
   },
   CORS_ORIGINS: {
     schema: list.default([]),

@@ -6,7 +6,7 @@ import { addComposition, addPrompt } from "./conditioning.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
 import { addModels, type ModelLinks, type Models } from "./models.ts";
-import { type PlannedPart, type PlannedRange, planComposition, planPrompt } from "./prompt-plan.ts";
+import { type Emphasis, type PlannedPart, type PlannedRange, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, type Guidance } from "./sampling.ts";
@@ -32,6 +32,7 @@ export interface Generation {
   isOldTiming?: boolean;
   /** Makes it img2img, which has no hires fix. */
   start?: StartPictures;
+  emphasis?: Emphasis;
   hires?: Hires;
   refiner?: Refiner;
 }
@@ -143,7 +144,7 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
 
 function addPass(
   builder: GraphBuilder,
-  { cfgScale, embeddings, isOldTiming = false }: Generation,
+  { cfgScale, embeddings, isOldTiming = false, emphasis = "Original" }: Generation,
   request: PassRequest,
 ): AddedPass {
   const { prompts, fields, pass, refiner, callsBefore } = request;
@@ -157,6 +158,7 @@ function addPass(
     },
     callTimes: timesOfCalls(pass),
     embeddings,
+    emphasis,
   };
   const positive = planComposition(prompts.positive, { ...planning, field: fields.positive });
   const negative = planPrompt(prompts.negative, { ...planning, field: fields.negative });

@@ -12,6 +12,8 @@ export interface Models {
   hypernetworks: { file: string; strength: number }[];
   /** Layers of the text encoder to leave out at its end, plus one (A1111's clip skip). */
   clipSkip: number;
+  /** Share of the tokens that are merged while drawing, 0 to 1 (A1111's token merging ratio). */
+  tokenMerging?: number;
 }
 
 export interface LoadedLora {
@@ -29,7 +31,7 @@ export interface ModelLinks {
 /** Loaders that were added before are used again. */
 export function addModels(
   builder: GraphBuilder,
-  { checkpoint, vae, loras, hypernetworks, clipSkip }: Models,
+  { checkpoint, vae, loras, hypernetworks, clipSkip, tokenMerging = 0 }: Models,
 ): ModelLinks {
   const loaded = builder.share("CheckpointLoaderSimple", { ckpt_name: checkpoint });
   let [model, clip] = [loaded(0), loaded(1)];
@@ -40,6 +42,7 @@ export function addModels(
   }
   for (const { file, strength } of hypernetworks)
     model = builder.share("HypernetworkLoader", { model, hypernetwork_name: file, strength })(0);
+  if (tokenMerging > 0) model = builder.share("TomePatchModel", { model, ratio: tokenMerging })(0);
   if (clipSkip > 1) clip = builder.share("CLIPSetLastLayer", { clip, stop_at_clip_layer: -clipSkip })(0);
   return { model, clip, vae: vae === undefined ? loaded(2) : builder.share("VAELoader", { vae_name: vae })(0) };
 }

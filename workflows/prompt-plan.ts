@@ -2,7 +2,7 @@
 import { EndpointError } from "../runtime/errors.ts";
 import { markedEmbeddings, toComfyuiText } from "./comfyui-text.ts";
 import { LAST_TIME } from "./noise-schedule.ts";
-import { isBreak, parseAttention } from "./prompt-attention.ts";
+import { type Attention, isBreak, parseAttention } from "./prompt-attention.ts";
 import { splitComposition } from "./prompt-composition.ts";
 import { changesOf, parseSchedule, type SchedulePass, textAt } from "./prompt-schedule.ts";
 
@@ -27,7 +27,11 @@ export interface PromptPlanning {
   callTimes: readonly number[];
   /** Names of the embeddings on this worker. */
   embeddings: readonly string[];
+  emphasis?: Emphasis;
 }
+
+/** A1111's option: brackets weigh, weigh nothing, or are text like any other, and BREAK with them. */
+export type Emphasis = "Original" | "Ignore" | "None";
 
 /** Each is at least one node; an alternation changes with every step. */
 const MAX_RANGES = 1000;
@@ -85,8 +89,9 @@ function edgeAfter(call: number, times: readonly number[]): { end: number; nextS
   return { end: share(time, lower), nextStart: share(higher, time) };
 }
 
-function chunksOf(text: string, { field, embeddings }: PromptPlanning): string[] {
-  const { segments, badWeight } = parseAttention(text);
+function chunksOf(text: string, { field, embeddings, emphasis }: PromptPlanning): string[] {
+  const { segments, badWeight }: Attention =
+    emphasis === "None" ? { segments: [{ text, weight: 1 }] } : parseAttention(text);
   if (badWeight !== undefined) throw invalid(field, `the weight "${badWeight}" is not a number`);
   const huge = segments.find(({ weight }) => !Number.isFinite(weight));
   if (huge) throw invalid(field, `the weight of "${huge.text}" is too large`);
@@ -95,7 +100,7 @@ function chunksOf(text: string, { field, embeddings }: PromptPlanning): string[]
   const chunks: (typeof segments)[] = [[]];
   for (const segment of segments) {
     if (isBreak(segment)) chunks.push([]);
-    else chunks.at(-1)!.push(segment);
+    else chunks.at(-1)!.push(emphasis === "Ignore" ? { ...segment, weight: 1 } : segment);
   }
   const texts = chunks.map((chunk) => toComfyuiText(chunk, embeddings));
   // A BREAK at the end begins a chunk only if something follows.

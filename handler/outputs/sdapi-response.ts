@@ -8,6 +8,7 @@ import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
+import type { Options } from "../request/sdapi/options.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
@@ -41,11 +42,12 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
 }
 
 /**
- * `images` holds one picture per seed, unless `send_images` is false; `outputs` (ours) tells where they lie when there is a bucket.
+ * `images` holds one picture per seed, unless `send_images` is false. Ours are `outputs`, which tells where they lie when there is a
+ * bucket, and `warnings`, both only where there is something to tell.
  * @throws EndpointError `no_outputs` when a picture is missing.
  */
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
-  const { fields } = generation.request;
+  const { fields, notes } = generation.request;
   const { seeds } = generation.common;
   if (outputs.length !== seeds.length)
     throw new EndpointError("no_outputs", `${seeds.length} pictures were due and ${outputs.length} came`);
@@ -55,6 +57,7 @@ function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], 
     parameters: { ...echoOf(fields), seed: exactInteger(BigInt(fields.seed)) },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
+    ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
 
@@ -65,7 +68,7 @@ function echoOf(fields: CommonFields): object {
 }
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
-  const { fields } = generation.request;
+  const { fields, notes } = generation.request;
   const { seeds, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
@@ -98,11 +101,12 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
     index_of_first_image: 0,
     infotexts,
-    styles: [],
+    styles: fields.styles ?? [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
     clip_skip: models.clipSkip,
     is_using_inpainting_conditioning: false,
     version: VERSION,
+    ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
 
@@ -149,8 +153,8 @@ const withFloats = (parameters: Parameters): Parameters =>
 
 function infotext(generation: SdapiGeneration, seed: bigint): string {
   const { width, height } = generation;
-  const { fields } = generation.request;
-  const { sampler, models, written } = generation.common;
+  const { fields, options } = generation.request;
+  const { sampler, models, written, tokenMerging } = generation.common;
   return writeInfotext({
     prompt: written.positive,
     negativePrompt: written.negative,
@@ -164,14 +168,32 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       Model: stem(models.checkpoint),
       VAE: models.vae,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
+      "Token merging ratio": tokenMerging.first || null,
+      "Token merging ratio hr": tokenMerging.second || null,
       // Noise is drawn as A1111 draws it with these two set.
       RNG: "CPU",
       ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
       ...scheduleParameters(sampler),
       "SGM noise multiplier": true,
       Version: VERSION,
+      ...leftOut(options),
     },
   });
+}
+
+/** What options switch off. */
+function leftOut(options: Options): Parameters {
+  const switches = {
+    Model: options.add_model_name_to_info,
+    "Model hash": options.add_model_hash_to_info,
+    VAE: options.add_vae_name_to_info,
+    "VAE hash": options.add_vae_hash_to_info,
+    Version: options.add_version_to_infotext,
+    "Lora hashes": options.lora_add_hashes_to_infotext,
+    "TI hashes": options.textual_inversion_add_hashes_to_infotext,
+  };
+  const off = Object.entries(switches).filter(([, isAdded]) => isAdded === false);
+  return Object.fromEntries(off.map(([label]) => [label, null]));
 }
 
 const stem = (file: string) =>

@@ -14,6 +14,8 @@ export interface Inventory {
   catalogue: Catalogue;
   /** Those of them that lie on a disk of ours. */
   models: ModelFiles;
+  /** Whether ComfyUI's lists were read for this request; before that, a name that is missing may be that of a new file. */
+  isFresh: boolean;
 }
 
 export interface Request {

@@ -3,7 +3,10 @@
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Parameters } from "../../infotext/write.ts";
+import type { Common } from "./common.ts";
 import type { CommonFields, Txt2ImgFields } from "./fields.ts";
+import type { SdapiRequest } from "./parse.ts";
+import { writtenPrompts } from "./prompts.ts";
 
 const stem = (file: string) =>
   file
@@ -12,27 +15,37 @@ const stem = (file: string) =>
     .replace(/\.[^.]+$/, "");
 
 interface HiresGeneration {
-  fields: Txt2ImgFields;
+  request: SdapiRequest<Txt2ImgFields>;
   hires: Hires;
-  /** Sampler and checkpoint of the first pass. */
-  sampler: ResolvedSampler;
-  checkpoint: string;
+  /** Of the first pass. */
+  common: Common;
 }
 
-export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGeneration): Parameters {
+export function hiresParameters({ request, hires, common }: HiresGeneration): Parameters {
+  const { fields } = request;
+  const { sampler, written } = common;
+  const { checkpoint } = common.models;
   const other = hires.sampler;
   const ifDifferent = (value: string, first: string) => (value !== "" && value !== first ? value : null);
+  const own = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   return {
     "Denoising strength": hires.strength,
     ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": stem(hires.models.checkpoint) }),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
-    "Hires prompt": ifDifferent(fields.hr_prompt, fields.prompt),
-    "Hires negative prompt": ifDifferent(fields.hr_negative_prompt, fields.negative_prompt),
+    "Hires prompt": ifDifferent(own.positive, written.positive),
+    "Hires negative prompt": ifDifferent(own.negative, written.negative),
     "Hires schedule type": ifDifferent(other.schedulerLabel, sampler.schedulerLabel),
     ...hires.size.parameter,
     ...(fields.hr_second_pass_steps > 0 && { "Hires steps": fields.hr_second_pass_steps }),
     ...(fields.hr_upscaler !== null && { "Hires upscaler": fields.hr_upscaler }),
   };
+}
+
+/** Only where a prompt has brackets: A1111 looks no further. */
+export function emphasisParameters({ options }: SdapiRequest, { prompts }: Common): Parameters {
+  const { emphasis = "Original" } = options;
+  const hasBrackets = /[([]/.test(prompts.positive + prompts.negative);
+  return hasBrackets && emphasis !== "Original" ? { Emphasis: emphasis } : {};
 }
 
 export function noiseParameters({ eta, samplerName }: ResolvedSampler): Parameters {

@@ -2,14 +2,15 @@
 import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Hires } from "../../../workflows/generation.ts";
-import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
+import { checkHiresSize, findHiresUpscaler, type HiresUpscaler } from "../../../workflows/hires-fix.ts";
 import { hiresSize } from "../../../workflows/hires-size.ts";
-import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
-import { type Common, noiseSettings, samplerName } from "./common.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import type { Common } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { findOtherCheckpoint } from "./model-names.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
+import { readSampler, samplerName } from "./sampler.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
@@ -17,8 +18,9 @@ const MIN_SIDE = 16;
 
 /** @throws EndpointError `invalid_request`, `unknown_model`, `unknown_sampler`, `unsupported_feature`. */
 export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, catalogue: Catalogue): Hires {
-  const { fields, options } = request;
+  const { fields, options, notes } = request;
   const { models } = common;
+  if (fields.denoising_strength === null) notes.add(`denoising_strength: not set, so ${DEFAULT_STRENGTH} is used`);
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
   if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
   const size = hiresSize({
@@ -37,17 +39,29 @@ export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, 
   const field = fields.hr_prompt ? "hr_prompt" : "prompt";
   const { prompts, networks } = takePromptNetworks(request, written, field, catalogue);
   const name = orSame(fields.hr_checkpoint_name);
-  const checkpoint =
-    name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue);
+  const checkpoint = notes.orElse(
+    () => (name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue)),
+    () => models.checkpoint,
+    (file) => `${file} is used`,
+  );
   return {
     prompts,
     size,
-    upscaler: findHiresUpscaler(fields.hr_upscaler, catalogue.choices("UpscaleModelLoader", "model_name")),
+    upscaler: findUpscaler(request, catalogue),
     steps: fields.hr_second_pass_steps || fields.steps,
     strength,
     sampler: hiresSampler(request, common.sampler),
-    models: { ...models, ...networks, checkpoint },
+    models: { ...models, ...networks, checkpoint, tokenMerging: common.tokenMerging.second },
   };
+}
+
+function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue: Catalogue): HiresUpscaler {
+  const models = catalogue.choices("UpscaleModelLoader", "model_name");
+  return notes.orElse(
+    () => findHiresUpscaler(fields.hr_upscaler, models),
+    () => findHiresUpscaler(null, models),
+    () => "A1111's default is used",
+  );
 }
 
 /** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
@@ -56,8 +70,7 @@ function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampl
   const name = orSame(fields.hr_sampler_name);
   const scheduler = orSame(fields.hr_scheduler);
   if (name === undefined && scheduler === undefined) return first;
-  const used = name ?? samplerName(request);
-  return resolveSampler(used, scheduler ?? fields.scheduler, noiseSettings(request, used));
+  return readSampler(request, name ?? samplerName(request), scheduler ?? fields.scheduler);
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

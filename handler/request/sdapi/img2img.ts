@@ -10,19 +10,20 @@ import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { readCommon } from "./common.ts";
-import { noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
-import { countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
+import { countPictures, deliveryOf, duringBuild, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
+import type { SdapiSettings } from "./settings.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
 
 /**
- * @param workerOptions A1111's options that hold where the request has none.
+ * @param worker what holds where the request says nothing.
  * @throws EndpointError `invalid_request`, `unsupported_feature`, `not_found` when there is no picture to start from.
  */
-export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
-  const request = parseSdapi(IMG2IMG, given, workerOptions);
+export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}): Request {
+  const request = parseSdapi(IMG2IMG, given, worker);
   const { fields } = request;
   const images = initImagesOf(fields);
   refuseSmallStretch(fields);
@@ -37,7 +38,7 @@ export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<stri
     extraData: {},
     build: async (inventory) => {
       prepared ??= preparePictures(fields, images);
-      return build(request, { pictures, batchSize }, await prepared, inventory);
+      return build(duringBuild(request, inventory), { pictures, batchSize }, await prepared, inventory);
     },
   };
 }
@@ -119,6 +120,7 @@ async function build(
     models,
     embeddings: catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    ...(options.emphasis && { emphasis: options.emphasis }),
     start,
     ...(refiner && { refiner }),
   });
@@ -133,6 +135,7 @@ async function build(
       ...prepared.infotext,
       ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, false)),
+      ...emphasisParameters(request, common),
     },
   });
   const retouch = async (picture: Buffer, index: number) =>

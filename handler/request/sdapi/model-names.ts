@@ -4,6 +4,7 @@ import { EndpointError } from "../../../runtime/errors.ts";
 import { type NetworkTag, readLoraTag, takeNetworkTags } from "../../../workflows/extra-networks.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { parseFloatText } from "../../../workflows/python-text.ts";
+import type { Notes } from "./notes.ts";
 
 const CHECKPOINT_OPTION = "override_settings.sd_model_checkpoint";
 
@@ -47,6 +48,8 @@ export function findLora(field: string, name: string, catalogue: Catalogue): str
 
 export type Networks = Pick<Models, "loras" | "hypernetworks">;
 
+export const leftOut = () => "it is left out";
+
 /**
  * The networks that a prompt's tags ask for. As A1111, it takes tags of other kinds away without a word.
  * @throws EndpointError `unknown_model`, `invalid_request`, `unsupported_feature`.
@@ -55,14 +58,24 @@ export function takeNetworks(
   field: string,
   prompt: string,
   catalogue: Catalogue,
+  notes: Notes,
 ): { text: string; networks: Networks } {
   const { text, tags } = takeNetworkTags(prompt);
-  const ofKind = (...kinds: string[]) => tags.filter(({ kind }) => kinds.includes(kind));
+  const each = <T>(kinds: string[], find: (field: string, tag: NetworkTag, catalogue: Catalogue) => T): T[] =>
+    tags
+      .filter(({ kind }) => kinds.includes(kind))
+      .flatMap((tag) =>
+        notes.orElse(
+          () => [find(field, tag, catalogue)],
+          () => [],
+          leftOut,
+        ),
+      );
   return {
     text,
     networks: {
-      loras: ofKind("lora", "lyco").map((tag) => loraOf(field, tag, catalogue)),
-      hypernetworks: ofKind("hypernet").map((tag) => hypernetworkOf(field, tag, catalogue)),
+      loras: each(["lora", "lyco"], loraOf),
+      hypernetworks: each(["hypernet"], hypernetworkOf),
     },
   };
 }

@@ -3,25 +3,34 @@ import { buildGeneration } from "../../../workflows/generation.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { floorToCells, readCommon } from "./common.ts";
-import { hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { emphasisParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { readHires } from "./hires.ts";
-import { countPictures, deliveryOf, notAvailable, parseSdapi, type SdapiRequest, TXT2IMG } from "./parse.ts";
+import {
+  countPictures,
+  deliveryOf,
+  duringBuild,
+  notAvailable,
+  parseSdapi,
+  type SdapiRequest,
+  TXT2IMG,
+} from "./parse.ts";
+import type { SdapiSettings } from "./settings.ts";
 
 /**
- * @param workerOptions A1111's options that hold where the request has none.
+ * @param worker what holds where the request says nothing.
  * @throws EndpointError `invalid_request`, `unsupported_feature`.
  */
-export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
-  const request = parseSdapi(TXT2IMG, given, workerOptions);
+export function parseTxt2Img(given: unknown, worker: Partial<SdapiSettings> = {}): Request {
+  const request = parseSdapi(TXT2IMG, given, worker);
   const { fields } = request;
-  refuseFirstSize(fields);
+  refuseFirstSize(request);
   const pictures = countPictures(fields.batch_size, fields.n_iter);
   return {
     kind: "sdapi/txt2img",
     delivery: deliveryOf(request),
     extraData: {},
-    build: async (inventory) => build(request, pictures, inventory),
+    build: async (inventory) => build(duringBuild(request, inventory), pictures, inventory),
   };
 }
 
@@ -42,6 +51,7 @@ function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalog
     models,
     embeddings: catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    ...(options.emphasis && { emphasis: options.emphasis }),
     ...(hires && { hires }),
     ...(refiner && { refiner }),
   });
@@ -52,18 +62,19 @@ function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalog
     height,
     denoisingStrength: hires ? hires.strength : null,
     extraParameters: {
-      ...(hires && hiresParameters({ fields, hires, sampler, checkpoint: models.checkpoint })),
+      ...(hires && hiresParameters({ request, hires, common })),
       ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
+      ...emphasisParameters(request, common),
     },
   });
   return { graph, ...answer };
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */
-function refuseFirstSize(fields: Txt2ImgFields): void {
+function refuseFirstSize({ fields, notes }: SdapiRequest<Txt2ImgFields>): void {
   if (fields.enable_hr) return;
   const sizes = ["firstphase_width", "firstphase_height"] as const;
   const size = sizes.find((name) => fields[name] !== 0);
-  if (size !== undefined) throw notAvailable(size);
+  if (size !== undefined) notes.refuse(notAvailable(size));
 }

@@ -53,10 +53,13 @@ const asText = (value: unknown): unknown => {
 
 const NOT_AN_INTEGER = "value is not a valid integer";
 const NOT_A_FLOAT = "value is not a valid float";
+const atLeast = (min: number) => `must be at least ${min}`;
+const atMost = (max: number) => `must be at most ${max}`;
+
 export const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER) =>
-  z.preprocess(asInteger, z.number(NOT_AN_INTEGER).int(NOT_AN_INTEGER).min(min).max(max));
+  z.preprocess(asInteger, z.number(NOT_AN_INTEGER).int(NOT_AN_INTEGER).min(min, atLeast(min)).max(max, atMost(max)));
 export const float = (min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY) =>
-  z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min).max(max));
+  z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min, atLeast(min)).max(max, atMost(max)));
 export const boolean = z.preprocess(asBoolean, z.boolean("value could not be parsed to a boolean"));
 export const text = z.preprocess(asText, z.string("str type expected"));
 /** Longer ones take time that grows with the square of their brackets. */

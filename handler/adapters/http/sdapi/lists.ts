@@ -6,6 +6,7 @@ import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { SCRIPTS, scriptInfo } from "./scripts.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
@@ -29,9 +30,7 @@ const FIXED: Readonly<Record<string, unknown>> = {
   })),
   "/latent-upscale-modes": LATENT_UPSCALE_MODES.map((name) => ({ name })),
   "/face-restorers": [],
-  "/prompt-styles": [],
-  "/scripts": { txt2img: [], img2img: [] },
-  "/script-info": [],
+  "/scripts": SCRIPTS,
   "/extensions": [],
   "/cmd-flags": { api: true, nowebui: true },
 };
@@ -45,6 +44,8 @@ const LISTED: Readonly<Record<string, Answer>> = {
       const name = stem(basename(file));
       return { name, alias: name, path: pathOf(engine, "loras", file), metadata: {} };
     }),
+  "/script-info": (engine, { checkpoints }) =>
+    scriptInfo(checkpoints.map((file) => describeCheckpoint(engine, file).title)),
   "/hypernetworks": (engine, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")
