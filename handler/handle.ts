@@ -12,7 +12,7 @@ import { type Collected, collectOutputs } from "./outputs/collect.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
-import type { Artifact } from "./outputs/output.ts";
+import type { Artifact, ProducedFile } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
 import type { BuiltGraph, Inventory, Request } from "./request/request.ts";
 
@@ -70,7 +70,7 @@ export async function handle(invocation: ParsedInvocation, { engine, outputs, lo
       clock.lap("running");
       const collected = collectOutputs(run.outputs, folder);
       disposable.push(...collected.strays);
-      const artifacts = await encodeAll(collected, engine, request.delivery, built.retouch);
+      const artifacts = await encodeAll(collected, engine, request.delivery, built);
       return { run, artifacts: built.finish?.(artifacts) ?? artifacts };
     };
     const { run, artifacts } = await produce().catch(async (error) => {
@@ -109,15 +109,35 @@ async function encodeAll(
   { files, texts }: Collected,
   engine: Engine,
   { convert }: Delivery,
-  retouch: BuiltGraph["retouch"] = async (picture) => picture,
+  { retouch = async (picture) => picture, compose }: BuiltGraph,
 ): Promise<Artifact[]> {
-  const encoded = files.map(async (file, index) =>
-    encodeFile(file, await retouch(await engine.read(file.reference), index), convert),
-  );
+  const read = files.map(async (file, index) => ({
+    file,
+    bytes: await retouch(await engine.read(file.reference), index),
+  }));
+  const produced = compose ? await composed(await Promise.all(read), compose) : read;
+  const encoded = produced.map(async (picture) => {
+    const { file, bytes } = await picture;
+    return encodeFile(file, bytes, convert);
+  });
   const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
   // Only now, since two pictures may have become equal in name by their new format.
   const names = uniqueNames(artifacts.map(({ name }) => name));
   return artifacts.map((artifact, index) => ({ ...artifact, name: names[index]! }));
+}
+
+interface ReadFile {
+  file: ProducedFile;
+  bytes: Buffer;
+}
+
+/** A picture that was added has the name of its place. */
+async function composed(read: readonly ReadFile[], compose: NonNullable<BuiltGraph["compose"]>): Promise<ReadFile[]> {
+  const pictures = await compose(read.map(({ bytes }) => bytes));
+  return pictures.map((bytes, index) => {
+    const own = read.find((other) => other.bytes === bytes);
+    return own ?? { file: { ...read[0]!.file, name: `composed_${index}.png` }, bytes };
+  });
 }
 
 /** Milliseconds between the stages' ends. */

@@ -8,6 +8,7 @@ import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
+import { wantsGrid } from "../request/sdapi/grid.ts";
 import type { Options } from "../request/sdapi/options.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
@@ -31,7 +32,10 @@ export interface SdapiGeneration {
 
 /** The pictures get their infotexts, and the answer tells them. */
 export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
-  const infotexts = generation.common.seeds.map((seed) => infotext(generation, seed));
+  const { seeds } = generation.common;
+  const ofPictures = seeds.map((seed) => infotext(generation, seed));
+  // A grid has the infotext of its first picture.
+  const infotexts = wantsGrid(generation.request, seeds.length) ? [ofPictures[0]!, ...ofPictures] : ofPictures;
   return {
     finish: (artifacts) =>
       artifacts.map((artifact, index) =>
@@ -48,9 +52,9 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
  */
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
   const { fields, notes } = generation.request;
-  const { seeds } = generation.common;
-  if (outputs.length !== seeds.length)
-    throw new EndpointError("no_outputs", `${seeds.length} pictures were due and ${outputs.length} came`);
+  const due = infotexts.length;
+  if (outputs.length !== due)
+    throw new EndpointError("no_outputs", `${due} pictures were due and ${outputs.length} came`);
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
@@ -99,7 +103,7 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     seed_resize_from_h: -1,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
     extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
-    index_of_first_image: 0,
+    index_of_first_image: infotexts.length - seeds.length,
     infotexts,
     styles: fields.styles ?? [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),

@@ -12,6 +12,7 @@ import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { readCommon } from "./common.ts";
 import { emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
+import { gridOf } from "./grid.ts";
 import { countPictures, deliveryOf, duringBuild, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
 import type { SdapiSettings } from "./settings.ts";
 
@@ -88,7 +89,8 @@ async function build(
   prepared: PreparedPictures,
   { catalogue }: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options } = request;
+  const { fields, options, notes } = request;
+  for (const note of prepared.notes) notes.add(note);
   const common = readCommon(request, pictures, catalogue);
   const { sampler, models, refiner, prompts, seeds } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
@@ -140,5 +142,12 @@ async function build(
   });
   const retouch = async (picture: Buffer, index: number) =>
     encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
-  return { graph, inputs: mask ? [...files, mask] : files, ...(mask && { retouch }), ...answer };
+  const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
+  return {
+    graph,
+    inputs: mask ? [...files, mask] : files,
+    ...(isLaidBack && { retouch }),
+    ...gridOf(request, { pictures, batchSize, size }),
+    ...answer,
+  };
 }

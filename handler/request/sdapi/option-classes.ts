@@ -16,6 +16,7 @@ export const UNAVAILABLE: readonly string[] = listed(`
   sd_noise_schedule use_downcasted_alpha_bar use_old_karras_scheduler_sigmas beta_dist_alpha beta_dist_beta
   ddim_discretize uni_pc_skip_type uni_pc_order uni_pc_lower_order_final
   postprocessing_enable_in_main_ui grid_background_color
+  img2img_background_color initial_noise_multiplier upscaler_for_img2img return_mask return_mask_composite
 `);
 
 /** Files: where A1111 keeps them, their names, and which it writes beside its answer. */
@@ -108,10 +109,16 @@ export const IRRELEVANT: readonly string[] = [
 ];
 
 /** What every picture here is made with, so that asking for it changes nothing. */
-const ALREADY_SO: Readonly<Record<string, unknown>> = { randn_source: "CPU", sgm_noise_multiplier: true };
+const ALREADY_SO: Readonly<Record<string, readonly unknown[]>> = {
+  randn_source: ["CPU"],
+  sgm_noise_multiplier: [true],
+  upscaler_for_img2img: ["None", ""],
+};
 
 /** Whether a value of an {@link UNAVAILABLE} option asks for nothing: A1111's default, in whatever type. */
 export function asksForNothing(name: string, value: unknown): boolean {
   const same = (other: unknown) => String(value).toLowerCase() === String(other).toLowerCase();
-  return value === null || same((DEFAULTS as Record<string, unknown>)[name]) || ALREADY_SO[name] === value;
+  return (
+    value === null || same((DEFAULTS as Record<string, unknown>)[name]) || Boolean(ALREADY_SO[name]?.includes(value))
+  );
 }

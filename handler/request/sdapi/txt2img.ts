@@ -5,6 +5,7 @@ import type { BuiltGraph, Inventory, Request } from "../request.ts";
 import { floorToCells, readCommon } from "./common.ts";
 import { emphasisParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
+import { gridOf } from "./grid.ts";
 import { readHires } from "./hires.ts";
 import {
   countPictures,
@@ -68,7 +69,9 @@ function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalog
       ...emphasisParameters(request, common),
     },
   });
-  return { graph, ...answer };
+  const [finalWidth, finalHeight] = hires?.size.final ?? [width, height];
+  const size = { width: finalWidth, height: finalHeight };
+  return { graph, ...gridOf(request, { pictures, batchSize: fields.batch_size, size }), ...answer };
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */

@@ -47,6 +47,7 @@ test.each<[option: string, ...accepted: unknown[]]>([
   ["emphasis", "Original", "None", "Ignore"],
   ["uni_pc_variant", "bh1", "bh2"],
   ["outdir_samples", "", "/x", 5],
+  ["upscaler_for_img2img", null, "None", ""],
 ])("%s: what asks for what is so anyway is accepted", (option, ...accepted) => {
   for (const value of accepted) expect(canBeHonoured(option, value), String(value)).toBe(true);
 });
