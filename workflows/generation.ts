@@ -33,6 +33,8 @@ export interface Generation {
   /** Makes it img2img, which has no hires fix. */
   start?: StartPictures;
   emphasis?: Emphasis;
+  /** Told of what a prompt asks for and cannot have; what it does not throw is left aside. Default: throws. */
+  refuse?(refusal: EndpointError): void;
   hires?: Hires;
   refiner?: Refiner;
 }
@@ -142,9 +144,13 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
   };
 }
 
+const raise = (refusal: EndpointError) => {
+  throw refusal;
+};
+
 function addPass(
   builder: GraphBuilder,
-  { cfgScale, embeddings, isOldTiming = false, emphasis = "Original" }: Generation,
+  { cfgScale, embeddings, isOldTiming = false, emphasis = "Original", refuse = raise }: Generation,
   request: PassRequest,
 ): AddedPass {
   const { prompts, fields, pass, refiner, callsBefore } = request;
@@ -159,6 +165,7 @@ function addPass(
     callTimes: timesOfCalls(pass),
     embeddings,
     emphasis,
+    refuse,
   };
   const positive = planComposition(prompts.positive, { ...planning, field: fields.positive });
   const negative = planPrompt(prompts.negative, { ...planning, field: fields.negative });

@@ -122,6 +122,7 @@ async function build(
     models,
     embeddings: catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
     ...(options.emphasis && { emphasis: options.emphasis }),
     start,
     ...(refiner && { refiner }),

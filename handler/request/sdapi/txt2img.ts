@@ -36,7 +36,7 @@ export function parseTxt2Img(given: unknown, worker: Partial<SdapiSettings> = {}
 }
 
 function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalogue }: Inventory): BuiltGraph {
-  const { fields, options } = request;
+  const { fields, options, notes } = request;
   const common = readCommon(request, pictures, catalogue);
   const { sampler, models, refiner, prompts, seeds } = common;
   const hires = fields.enable_hr ? readHires(request, common, catalogue) : undefined;
@@ -52,6 +52,7 @@ function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalog
     models,
     embeddings: catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
     ...(options.emphasis && { emphasis: options.emphasis }),
     ...(hires && { hires }),
     ...(refiner && { refiner }),

@@ -59,6 +59,7 @@ const CASES: [asked: object, code: string, part: string, same: object, instead: 
     { prompt: "a b <lora:tiny-lora:0.5>" },
     "left out",
   ],
+  [{ prompt: "a AND b :-1" }, "unsupported_feature", "below 0", { prompt: "a AND b :0" }, "left out"],
   [{ loras: [{ name: "no" }] }, "unknown_model", "Lora not found: no", {}, "left out"],
   [{ tiling: true }, "unsupported_feature", "tiling", {}, "ignored"],
   [{ restore_faces: true }, "unsupported_feature", "restore_faces", {}, "ignored"],
@@ -83,6 +84,14 @@ describe.each(CASES)("%j", (asked, code, part, same, instead) => {
     expect(warning).not.toContain("leave it out");
     expect(plain.warnings).toEqual([]);
   });
+});
+
+test("an unknown embedding is left to ComfyUI, which leaves it out", async () => {
+  const prompt = "a embedding:no cat";
+  expect(await strict({ prompt })).toMatchObject({ code: "unknown_model", message: expect.stringContaining("'no'") });
+  const { graph, warnings } = await lenient({ prompt });
+  expect(Object.values(graph).map(({ inputs }) => inputs["text"])).toContain(prompt);
+  expect(warnings).toEqual([expect.stringMatching(/^prompt: embedding 'no' not found.*it is left out$/)]);
 });
 
 test("all that is left aside is told, each once", async () => {
