@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine } from "../runtime/engine.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
+import { Permit } from "../runtime/permit.ts";
 import { Activity } from "./activity.ts";
 import { handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
@@ -46,6 +47,7 @@ export class Endpoint {
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
+  readonly #turns = new Permit();
   #isDraining = false;
   #previewsWantedUntil = 0;
 
@@ -118,7 +120,10 @@ export class Endpoint {
       return {
         id,
         status: "succeeded",
-        body: await handle({ ...invocation, signal, ...this.#watch(activity) }, { engine, outputs, log }),
+        body: await handle(
+          { ...invocation, signal, ...this.#watch(activity) },
+          { engine, outputs, turns: this.#turns, log },
+        ),
       };
     } catch (error) {
       return this.#failed(id, error);

@@ -35,7 +35,7 @@ export function addStart(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  { encoder, model, seed }: { encoder: Link; model: Link; seed: bigint },
+  { encoder, model, emptyLatent, seed }: { encoder: Link; model: Link; emptyLatent: string; seed: bigint },
 ): Link {
   const pixels = addPicture(builder, start, index);
   let latent = builder.share("VAEEncode", { pixels, vae: encoder })(0);
@@ -46,7 +46,7 @@ export function addStart(
   if (start.mask === undefined) return latent;
   const mask = addMask(builder, start.mask);
   if (start.mask.content !== "picture") {
-    const zeros = addZeros(builder, start);
+    const zeros = addZeros(builder, start, emptyLatent);
     const source = start.mask.content === "latent noise" ? addNoise(builder, zeros, model, seed) : zeros;
     const place = { x: 0, y: 0, resize_source: false };
     latent = builder.share("LatentCompositeMasked", { destination: latent, source, mask, ...place })(0);
@@ -84,8 +84,8 @@ const addPicture = (builder: GraphBuilder, { files }: StartPictures, index: numb
 const addMask = (builder: GraphBuilder, { file }: StartMask): Link =>
   builder.share("LoadImageMask", { image: file, channel: "red" })(0);
 
-const addZeros = (builder: GraphBuilder, { size }: StartPictures): Link =>
-  builder.share("EmptyLatentImage", { ...size, batch_size: 1 })(0);
+const addZeros = (builder: GraphBuilder, { size }: StartPictures, emptyLatent: string): Link =>
+  builder.share(emptyLatent, { ...size, batch_size: 1 })(0);
 
 /** Noise of one standard deviation, as the model's latents are scaled. */
 function addNoise(builder: GraphBuilder, zeros: Link, model: Link, seed: bigint): Link {

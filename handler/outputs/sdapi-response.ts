@@ -2,13 +2,17 @@
 import { randomInt } from "node:crypto";
 import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
+import { isInpaintingModel } from "../../workflows/model-family.ts";
+import type { Models } from "../../workflows/models.ts";
 import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
+import { withoutPictures } from "../request/sdapi/controlnet/echo.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
 import { wantsGrid } from "../request/sdapi/grid.ts";
+import type { Hashes } from "../request/sdapi/hashes.ts";
 import type { Options } from "../request/sdapi/options.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
@@ -21,6 +25,7 @@ const VERSION = `comfy-endpoint ${version}`;
 export interface SdapiGeneration {
   request: SdapiRequest;
   common: Common;
+  hashes: Hashes;
   /** Of the first pass, as asked for. */
   width: number;
   height: number;
@@ -28,6 +33,8 @@ export interface SdapiGeneration {
   denoisingStrength: number | null;
   /** By A1111's labels, in its order; null: `info` has the label, the infotext has not. */
   extraParameters: Parameters;
+  /** How many maps of ControlNets come after the pictures. */
+  shownMaps?: number;
 }
 
 /** The pictures get their infotexts, and the answer tells them. */
@@ -52,7 +59,7 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
  */
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
   const { fields, notes } = generation.request;
-  const due = infotexts.length;
+  const due = infotexts.length + (generation.shownMaps ?? 0);
   if (outputs.length !== due)
     throw new EndpointError("no_outputs", `${due} pictures were due and ${outputs.length} came`);
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
@@ -65,13 +72,15 @@ function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], 
   };
 }
 
-/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for. */
+/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for; those of ControlNet units, which it sends, are left out. */
 function echoOf(fields: CommonFields): object {
   const { init_images, include_init_images } = fields as Partial<Img2ImgFields>;
-  return init_images && !include_init_images ? { ...fields, init_images: null, mask: null } : fields;
+  const echo = { ...fields, alwayson_scripts: withoutPictures(fields.alwayson_scripts) };
+  return init_images && !include_init_images ? { ...echo, init_images: null, mask: null } : echo;
 }
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
+  const { hashes } = generation;
   const { fields, notes } = generation.request;
   const { seeds, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
@@ -96,9 +105,9 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     restore_faces: false,
     face_restoration_model: null,
     sd_model_name: stem(models.checkpoint),
-    sd_model_hash: null,
+    sd_model_hash: hashes.model,
     sd_vae_name: models.vae ?? null,
-    sd_vae_hash: null,
+    sd_vae_hash: hashes.vae,
     seed_resize_from_w: -1,
     seed_resize_from_h: -1,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
@@ -108,11 +117,14 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     styles: fields.styles ?? [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
     clip_skip: models.clipSkip,
-    is_using_inpainting_conditioning: false,
+    is_using_inpainting_conditioning: usesMask(models),
     version: VERSION,
     ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
+
+/** Also where there is no mask: A1111 then gives the model one that covers all. */
+const usesMask = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
 /** Nothing is drawn from it while `subseed_strength` is 0; A1111 tells one all the same, of 32 bits where it was not given. */
 function firstSubseed(given: unknown): number {
@@ -156,7 +168,7 @@ const withFloats = (parameters: Parameters): Parameters =>
   );
 
 function infotext(generation: SdapiGeneration, seed: bigint): string {
-  const { width, height } = generation;
+  const { width, height, hashes } = generation;
   const { fields, options } = generation.request;
   const { sampler, models, written, tokenMerging } = generation.common;
   return writeInfotext({
@@ -169,8 +181,11 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       "CFG scale": new PythonFloat(fields.cfg_scale),
       Seed: seed,
       Size: `${width}x${height}`,
+      "Model hash": hashes.model,
       Model: stem(models.checkpoint),
+      "VAE hash": hashes.vae,
       VAE: models.vae,
+      "Conditional mask weight": usesMask(models) ? new PythonFloat(1) : null,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
       "Token merging ratio": tokenMerging.first || null,
       "Token merging ratio hr": tokenMerging.second || null,

@@ -5,6 +5,7 @@ import type { Dialect } from "../invocation.ts";
 import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
+import { parseExtras } from "./sdapi/extras.ts";
 import { parseImg2Img } from "./sdapi/img2img.ts";
 import type { SdapiSettings } from "./sdapi/settings.ts";
 import { parseTxt2Img } from "./sdapi/txt2img.ts";
@@ -21,6 +22,8 @@ const ACCEPTED_FORMS =
 export function parseRequest(payload: unknown, dialect: Dialect, sdapi?: SdapiSettings): Request {
   if (dialect === "sdapi/txt2img") return parseTxt2Img(payload, sdapi);
   if (dialect === "sdapi/img2img") return parseImg2Img(payload, sdapi);
+  if (dialect === "sdapi/extra-single-image") return parseExtras("extra-single-image", payload);
+  if (dialect === "sdapi/extra-batch-images") return parseExtras("extra-batch-images", payload);
   if (!isObject(payload))
     throw new EndpointError("invalid_request", `the payload must be a JSON object; ${ACCEPTED_FORMS}`);
   if (dialect === "comfyui-api") {

@@ -1,5 +1,6 @@
 /** The node catalogue captured from ComfyUI 0.33.0 (`object_info.json`): what exists, and what each class takes and gives. */
 import { readdirSync, readFileSync } from "node:fs";
+import { OWN_CLASSES } from "./own-classes.ts";
 import { dumps, loads } from "./python.ts";
 
 /** `[TYPE, options?]`; an old-style combo has its list of values where the type stands. */
@@ -67,10 +68,8 @@ export class Catalogue {
 
   /** @param inputFolder where the choices of LoadImage and its kin live; read anew at each look */
   constructor(inputFolder: string) {
-    this.#classes = loads(readFileSync(new URL("object_info.json", import.meta.url), "utf8")) as Record<
-      string,
-      NodeClass
-    >;
+    const captured = loads(readFileSync(new URL("object_info.json", import.meta.url), "utf8"));
+    this.#classes = { ...(captured as Record<string, NodeClass>), ...OWN_CLASSES };
     this.#inputFolder = inputFolder;
   }
 

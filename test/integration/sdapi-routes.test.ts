@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import sharp from "sharp";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sampler-names.ts";
@@ -6,6 +7,7 @@ import recordedErrors from "../fixtures/sdapi/errors.json" with { type: "json" }
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
+import { rampPng } from "../support/ramp.ts";
 
 const PATIENCE = { timeout: 10_000 };
 const PREFIX = "/sdapi/v1";
@@ -103,10 +105,8 @@ describe("lists", () => {
   });
 
   test("scripts are those of A1111 whose work is done here, with what there is to choose from", async () => {
-    expect(await get("/scripts")).toEqual({
-      txt2img: ["refiner", "sampler", "seed"],
-      img2img: ["refiner", "sampler", "seed"],
-    });
+    const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
+    expect(await get("/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
     const choices: Record<string, string[]> = {
       Checkpoint: (await get<Model[]>("/sd-models")).map(({ title }) => title),
       "Sampling method": namesOf(await get<Item[]>("/samplers")),
@@ -264,6 +264,19 @@ function withoutDocument(response: unknown): unknown {
 }
 
 describe("A1111's answers to bad and odd bodies", () => {
+  const pictures: Record<string, string> = {};
+  beforeAll(async () => {
+    const base64 = async (mode?: "RGBA" | "L") => (await rampPng(64, 64, mode)).toString("base64");
+    pictures["@png64"] = await base64();
+    pictures["@rgba64"] = await base64("RGBA");
+    pictures["@gray64"] = await base64("L");
+    pictures["@dataurl_png64"] = `data:image/png;base64,${pictures["@png64"]}`;
+    pictures["@jpg64"] = (
+      await sharp(await rampPng(64, 64))
+        .jpeg()
+        .toBuffer()
+    ).toString("base64");
+  });
   const cases = (recordedErrors.cases as Recorded[]).filter(
     // png-info's, whose bodies are pictures, have a test of their own.
     ({ method, path }) => SDAPI_ROUTES[`${method} ${path.replace(PREFIX, "")}`] !== null && !path.endsWith("/png-info"),
@@ -284,7 +297,8 @@ describe("A1111's answers to bad and odd bodies", () => {
 
   async function compare(wanted: Recorded): Promise<string | undefined> {
     const { method, path } = wanted;
-    const request = wanted.raw ?? (wanted.body === undefined ? "" : JSON.stringify(wanted.body));
+    const written = wanted.raw ?? (wanted.body === undefined ? "" : JSON.stringify(wanted.body));
+    const request = written.replace(/@\w+/g, (name) => pictures[name] ?? name);
     const response = await fetch(endpoint.url + path, {
       method,
       headers: { "content-type": wanted.content_type ?? "application/json" },

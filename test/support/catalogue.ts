@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs";
 import type { Inventory } from "../../handler/request/request.ts";
 import { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { createClient } from "../../runtime/comfyui/client.ts";
+import { OWN_CLASSES } from "../../runtime/emulator/own-classes.ts";
 import { ModelFiles } from "../../runtime/model-files.ts";
 
-const objectInfo = JSON.parse(
-  readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8"),
-) as Record<string, unknown>;
+const objectInfo: Record<string, unknown> = {
+  ...JSON.parse(readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8")),
+  ...OWN_CLASSES,
+};
 
 /** Choices of inputs by node class, where they matter. */
 type Choices = Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;

@@ -1,27 +1,28 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
 
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
+import { DEFAULT_DISTILLED_CFG } from "../../../workflows/guidance.ts";
+import { familyOf } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import { PythonFloat } from "../../infotext/python.ts";
 import type { Parameters } from "../../infotext/write.ts";
 import type { Common } from "./common.ts";
+import type { ExtensionFields } from "./extensions.ts";
 import type { CommonFields, Txt2ImgFields } from "./fields.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { writtenPrompts } from "./prompts.ts";
-
-const stem = (file: string) =>
-  file
-    .split("/")
-    .at(-1)!
-    .replace(/\.[^.]+$/, "");
 
 interface HiresGeneration {
   request: SdapiRequest<Txt2ImgFields>;
   hires: Hires;
   /** Of the first pass. */
   common: Common;
+  /** A1111's short title of a model. */
+  title: (models: Models) => string;
 }
 
-export function hiresParameters({ request, hires, common }: HiresGeneration): Parameters {
+export function hiresParameters({ request, hires, common, title }: HiresGeneration): Parameters {
   const { fields } = request;
   const { sampler, written } = common;
   const { checkpoint } = common.models;
@@ -30,7 +31,7 @@ export function hiresParameters({ request, hires, common }: HiresGeneration): Pa
   const own = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   return {
     "Denoising strength": hires.strength,
-    ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": stem(hires.models.checkpoint) }),
+    ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": title(hires.models) }),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
     "Hires prompt": ifDifferent(own.positive, written.positive),
     "Hires negative prompt": ifDifferent(own.negative, written.negative),
@@ -53,14 +54,24 @@ export function noiseParameters({ eta, samplerName }: ResolvedSampler): Paramete
   return samplerName.startsWith("DDIM") ? { "Eta DDIM": eta } : { Eta: eta };
 }
 
-export function refinerParameters(fields: CommonFields, refiner: Refiner, isHires: boolean): Parameters {
+export function refinerParameters(
+  fields: CommonFields,
+  refiner: Refiner,
+  { isHires, title }: { isHires: boolean; title: (models: Models) => string },
+): Parameters {
   return {
     ...(refiner.switch.bySteps && { "Refiner switch by sampling steps": true }),
     ...(isHires &&
       refiner.passes !== "second" && {
         "Hires refiner": `${refiner.passes} pass${refiner.passes === "both" ? "es" : ""}`,
       }),
-    Refiner: stem(refiner.models.checkpoint),
+    Refiner: title(refiner.models),
     "Refiner switch at": fields.refiner_switch_at,
   };
+}
+
+/** Forge's. */
+export function distilledParameters({ kind }: Models, { distilled_cfg_scale }: ExtensionFields): Parameters {
+  if (kind === undefined || !familyOf(kind).hasDistilledGuidance) return {};
+  return { "Distilled CFG Scale": new PythonFloat(distilled_cfg_scale ?? DEFAULT_DISTILLED_CFG) };
 }

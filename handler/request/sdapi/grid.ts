@@ -31,7 +31,8 @@ export function gridOf(
   checkSize(Array.from({ length: pictures }, () => size));
   return {
     compose: async (files) => {
-      const rasters = await Promise.all(files.map(decodeRaster));
+      // Maps of ControlNets come after the pictures.
+      const rasters = await Promise.all(files.slice(0, pictures).map(decodeRaster));
       checkSize(rasters);
       return [await encodePng(imageGrid(rasters, layout)), ...files];
     },

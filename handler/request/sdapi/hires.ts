@@ -4,10 +4,13 @@ import { EndpointError } from "../../../runtime/errors.ts";
 import type { Hires } from "../../../workflows/generation.ts";
 import { checkHiresSize, findHiresUpscaler, type HiresUpscaler } from "../../../workflows/hires-fix.ts";
 import { hiresSize } from "../../../workflows/hires-size.ts";
+import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import type { Inventory } from "../request.ts";
 import type { Common } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
-import { findOtherCheckpoint } from "./model-names.ts";
+import { refuseForFlow, schedulerFor } from "./model-limits.ts";
+import { withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 import { readSampler, samplerName } from "./sampler.ts";
@@ -17,7 +20,11 @@ const DEFAULT_STRENGTH = 0.7;
 const MIN_SIDE = 16;
 
 /** @throws EndpointError `invalid_request`, `unknown_model`, `unknown_sampler`, `unsupported_feature`. */
-export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, catalogue: Catalogue): Hires {
+export async function readHires(
+  request: SdapiRequest<Txt2ImgFields>,
+  common: Common,
+  inventory: Inventory,
+): Promise<Hires> {
   const { fields, options, notes } = request;
   const { models } = common;
   if (fields.denoising_strength === null) notes.add(`denoising_strength: not set, so ${DEFAULT_STRENGTH} is used`);
@@ -37,21 +44,27 @@ export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, 
   checkFirstSize(size.first);
   const written = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   const field = fields.hr_prompt ? "hr_prompt" : "prompt";
-  const { prompts, networks } = takePromptNetworks(request, written, field, catalogue);
-  const name = orSame(fields.hr_checkpoint_name);
-  const checkpoint = notes.orElse(
-    () => (name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue)),
-    () => models.checkpoint,
-    (file) => `${file} is used`,
-  );
+  const { prompts, networks } = await takePromptNetworks(request, written, field, inventory);
+  const title = orSame(fields.hr_checkpoint_name);
+  const first = { ...models, ...networks };
+  const second =
+    title === undefined
+      ? first
+      : await notes.orElseAsync(
+          () => withOtherCheckpoint(first, { field: "hr_checkpoint_name", title }, request, inventory),
+          () => first,
+          ({ checkpoint }) => `${checkpoint} is used`,
+        );
+  const sampler = hiresSampler(request, common.sampler, second);
+  refuseForFlow({ models: second, sampler });
   return {
     prompts,
     size,
-    upscaler: findUpscaler(request, catalogue),
+    upscaler: findUpscaler(request, inventory.catalogue),
     steps: fields.hr_second_pass_steps || fields.steps,
     strength,
-    sampler: hiresSampler(request, common.sampler),
-    models: { ...models, ...networks, checkpoint, tokenMerging: common.tokenMerging.second },
+    sampler,
+    models: { ...second, tokenMerging: common.tokenMerging.second },
   };
 }
 
@@ -65,12 +78,13 @@ function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue:
 }
 
 /** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
-function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler): ResolvedSampler {
+function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler, models: Models): ResolvedSampler {
   const { fields } = request;
   const name = orSame(fields.hr_sampler_name);
   const scheduler = orSame(fields.hr_scheduler);
   if (name === undefined && scheduler === undefined) return first;
-  return readSampler(request, name ?? samplerName(request), scheduler ?? fields.scheduler);
+  const used = name ?? samplerName(request);
+  return readSampler(request, used, schedulerFor(models, used, scheduler ?? fields.scheduler));
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

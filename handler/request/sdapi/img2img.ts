@@ -2,6 +2,8 @@
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
+import { isInpaintingModel } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pictures/inpaint.ts";
@@ -9,10 +11,14 @@ import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, Inventory, Request } from "../request.ts";
-import { readCommon } from "./common.ts";
-import { emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { distilled, readCommon } from "./common.ts";
+import { readControls } from "./controlnet/controls.ts";
+import { controlParameters } from "./controlnet/infotext.ts";
+import type { Start as ControlStart } from "./controlnet/pictures.ts";
+import { distilledParameters, emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
+import { readHashes, shortTitle } from "./hashes.ts";
 import { countPictures, deliveryOf, duringBuild, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
 import type { SdapiSettings } from "./settings.ts";
 
@@ -32,7 +38,7 @@ export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}
   const batchSize = images.length > 1 ? images.length : fields.batch_size;
   const pictures = countPictures(batchSize, fields.n_iter);
   // Read and prepared once, though a graph may be built twice.
-  let prepared: Promise<PreparedPictures> | undefined;
+  let prepared: Promise<Prepared> | undefined;
   return {
     kind: "sdapi/img2img",
     delivery: deliveryOf(request),
@@ -44,13 +50,21 @@ export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}
   };
 }
 
-async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<PreparedPictures> {
+interface Prepared {
+  prepared: PreparedPictures;
+  /** For ControlNet units without a picture. */
+  start: ControlStart;
+}
+
+async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<Prepared> {
   const initImages = images.map((text, index) => ({ field: `init_images.${index}`, text }));
   const maskImage = fields.mask === null ? [] : [{ field: "mask", text: fields.mask }];
   const rasters = await readRequestImages([...initImages, ...maskImage]);
-  return prepareInpaint({
+  const [first] = rasters;
+  const mask = rasters[images.length];
+  const prepared = await prepareInpaint({
     pictures: rasters.slice(0, images.length),
-    mask: rasters[images.length],
+    mask,
     width: fields.width,
     height: fields.height,
     resizeMode: fields.resize_mode,
@@ -62,6 +76,12 @@ async function preparePictures(fields: Img2ImgFields, images: readonly string[])
     fill: fields.inpainting_fill,
     maskRound: fields.mask_round,
   });
+  const { region } = prepared;
+  const masked = mask && region && { region, mask: { width: mask.width, height: mask.height } };
+  return {
+    prepared,
+    start: { picture: first!, resizeMode: fields.resize_mode, ...(masked && { masked }) },
+  };
 }
 
 /** ComfyUI stretches no latent to less. */
@@ -86,12 +106,13 @@ function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields):
 async function build(
   request: SdapiRequest<Img2ImgFields>,
   { pictures, batchSize }: { pictures: number; batchSize: number },
-  prepared: PreparedPictures,
-  { catalogue }: Inventory,
+  { prepared, start: controlStart }: Prepared,
+  inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options, notes } = request;
+  const { fields, options, controlUnits, notes } = request;
+  const { catalogue } = inventory;
   for (const note of prepared.notes) notes.add(note);
-  const common = readCommon(request, pictures, catalogue);
+  const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
@@ -107,46 +128,64 @@ async function build(
       mask: {
         file: mask.name,
         content: CONTENTS[fields.inpainting_fill]!,
-        isInpaintingModel: false,
+        isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
         isSoft: false,
       },
     }),
   };
+  const controls = await readControls(
+    controlUnits,
+    { first: size, start: controlStart, isRefined: refiner !== undefined },
+    catalogue,
+  );
+  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     seeds,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
+    ...distilled(request),
     ...size,
+    askedSize: [fields.width, fields.height],
     sampler,
     models,
-    embeddings: catalogue.embeddings,
+    embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
     refuse: (refusal) => notes.refuse(refusal, "it is left out"),
     ...(options.emphasis && { emphasis: options.emphasis }),
     start,
+    controls: controls.first,
+    shownMaps: controls.shownMaps,
     ...(refiner && { refiner }),
   });
+  const hashes = await readHashes([models], graph, inventory);
+  const title = (other: Models) => shortTitle(other, inventory);
   const answer = answerSdapi({
     request,
     common,
+    hashes,
     width: fields.width,
     height: fields.height,
     denoisingStrength: fields.denoising_strength,
+    shownMaps: controls.shownMaps.length,
     extraParameters: {
+      ...controlParameters(controlUnits),
       "Denoising strength": fields.denoising_strength,
+      ...distilledParameters(models, request.extensions),
       ...prepared.infotext,
+      ...hashes.networks,
       ...noiseParameters(sampler),
-      ...(refiner && refinerParameters(fields, refiner, false)),
+      ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
       ...emphasisParameters(request, common),
     },
   });
+  // Maps of ControlNets come after the pictures.
   const retouch = async (picture: Buffer, index: number) =>
-    encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
+    index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
   const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
   return {
     graph,
-    inputs: mask ? [...files, mask] : files,
+    inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
     ...(isLaidBack && { retouch }),
     ...gridOf(request, { pictures, batchSize, size }),
     ...answer,

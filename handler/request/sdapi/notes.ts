@@ -61,6 +61,22 @@ export class Notes {
     }
   }
 
+  /** As {@link orElse}, for a search that takes its time. */
+  async orElseAsync<T, F>(
+    find: () => Promise<T>,
+    fallback: (refusal: EndpointError) => F | Promise<F>,
+    instead?: (chosen: F) => string,
+  ): Promise<T | F> {
+    try {
+      return await find();
+    } catch (error) {
+      if (!(error instanceof EndpointError) || !this.#mayPass(error)) throw error;
+      const chosen = await fallback(error);
+      this.refuse(error, instead?.(chosen));
+      return chosen;
+    }
+  }
+
   #mayPass({ code }: EndpointError): boolean {
     const { isLenient, isFresh } = this.#mode;
     return isLenient && LENIENT.includes(code) && (isFresh || code !== "unknown_model");

@@ -17,6 +17,7 @@ export const UNAVAILABLE: readonly string[] = listed(`
   ddim_discretize uni_pc_skip_type uni_pc_order uni_pc_lower_order_final
   postprocessing_enable_in_main_ui grid_background_color
   img2img_background_color initial_noise_multiplier upscaler_for_img2img return_mask return_mask_composite
+  forge_unet_storage_dtype
 `);
 
 /** Files: where A1111 keeps them, their names, and which it writes beside its answer. */
@@ -104,12 +105,15 @@ export const IRRELEVANT: readonly string[] = [
   ...OTHER_WORK,
   ...WEB_PAGE,
   ...IDLE,
-  // Not A1111's: Forge's page sets itself up by it.
-  "forge_preset",
+  // Not A1111's: Forge's ways with memory.
+  "forge_inference_memory",
+  "forge_async_loading",
+  "forge_pin_shared_memory",
 ];
 
 /** What every picture here is made with, so that asking for it changes nothing. */
 const ALREADY_SO: Readonly<Record<string, readonly unknown[]>> = {
+  forge_unet_storage_dtype: ["Automatic"],
   randn_source: ["CPU"],
   sgm_noise_multiplier: [true],
   upscaler_for_img2img: ["None", ""],

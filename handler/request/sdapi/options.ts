@@ -28,6 +28,8 @@ const honoured = z.object({
   refiner_switch_by_sample_steps: flag,
   hires_fix_refiner_pass: orDefault(z.enum(["first pass", "second pass", "both passes"])),
   use_old_hires_fix_width_height: flag,
+  forge_additional_modules: orDefault(z.array(text)),
+  forge_preset: orDefault(text),
   img2img_fix_steps: flag,
   overlay_inpaint: flag,
   return_grid: flag,

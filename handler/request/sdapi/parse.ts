@@ -5,6 +5,7 @@ import { applyInfotext } from "../../infotext/apply.ts";
 import type { Styles } from "../../styles/styles.ts";
 import { fieldErrors } from "../field-errors.ts";
 import type { Inventory, Request } from "../request.ts";
+import { type ControlUnit, parseControlUnits } from "./controlnet/units.ts";
 import { type ExtensionFields, extensionSchema } from "./extensions.ts";
 import {
   type CommonFields,
@@ -35,6 +36,8 @@ export interface SdapiRequest<F extends CommonFields = CommonFields> {
   worker: SdapiSettings;
   /** What the caller is told beside the pictures. */
   notes: Notes;
+  /** Those that are on. */
+  controlUnits: readonly ControlUnit[];
 }
 
 interface Tab<F> {
@@ -78,6 +81,7 @@ export function parseSdapi<F extends CommonFields>(
     extensions: extensions.data,
     options: parseOptions(allOptions, notes),
     pictureOptions: parsePictureOptions(allOptions),
+    controlUnits: parseControlUnits(fields.alwayson_scripts),
     worker: settings,
     notes,
   };

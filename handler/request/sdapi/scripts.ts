@@ -1,5 +1,6 @@
-/** A1111's scripts: those of a bare installation do nothing or are not available, but many clients send some that are switched off. */
+/** A1111's scripts: those of a bare installation do nothing or are not available, but many clients send some that are switched off; of extensions only ControlNet is there. */
 import { EndpointError } from "../../../runtime/errors.ts";
+import { isControlnet } from "./controlnet/units.ts";
 import type { CommonFields } from "./fields.ts";
 import type { Notes } from "./notes.ts";
 
@@ -33,7 +34,7 @@ export function refuseScripts(tab: Tab, { script_name, alwayson_scripts }: Commo
       throw new EndpointError("invalid_request", "Cannot have a selectable script in the always on scripts params", {
         details: { field: "alwayson_scripts", script: title },
       });
-    if (IDLE.includes(title.toLowerCase()) || isOff(script)) continue;
+    if (isControlnet(title) || IDLE.includes(title.toLowerCase()) || isOff(script)) continue;
     notes.refuse(notAvailable("alwayson_scripts", title, false));
   }
 }

@@ -1,11 +1,21 @@
 /** A1111's `POST /sdapi/v1/txt2img`. */
 import { buildGeneration } from "../../../workflows/generation.ts";
+import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
-import type { BuiltGraph, Inventory, Request } from "../request.ts";
-import { floorToCells, readCommon } from "./common.ts";
-import { emphasisParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
+import { distilled, floorToMultiple, readCommon } from "./common.ts";
+import { readControls } from "./controlnet/controls.ts";
+import { controlParameters } from "./controlnet/infotext.ts";
+import {
+  distilledParameters,
+  emphasisParameters,
+  hiresParameters,
+  noiseParameters,
+  refinerParameters,
+} from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
+import { readHashes, shortTitle } from "./hashes.ts";
 import { readHires } from "./hires.ts";
 import {
   countPictures,
@@ -22,7 +32,7 @@ import type { SdapiSettings } from "./settings.ts";
  * @param worker what holds where the request says nothing.
  * @throws EndpointError `invalid_request`, `unsupported_feature`.
  */
-export function parseTxt2Img(given: unknown, worker: Partial<SdapiSettings> = {}): Request {
+export function parseTxt2Img(given: unknown, worker: Partial<SdapiSettings> = {}): GraphRequest {
   const request = parseSdapi(TXT2IMG, given, worker);
   const { fields } = request;
   refuseFirstSize(request);
@@ -31,48 +41,80 @@ export function parseTxt2Img(given: unknown, worker: Partial<SdapiSettings> = {}
     kind: "sdapi/txt2img",
     delivery: deliveryOf(request),
     extraData: {},
-    build: async (inventory) => build(duringBuild(request, inventory), pictures, inventory),
+    build: (inventory) => build(duringBuild(request, inventory), pictures, inventory),
   };
 }
 
-function build(request: SdapiRequest<Txt2ImgFields>, pictures: number, { catalogue }: Inventory): BuiltGraph {
-  const { fields, options, notes } = request;
-  const common = readCommon(request, pictures, catalogue);
+async function build(
+  request: SdapiRequest<Txt2ImgFields>,
+  pictures: number,
+  inventory: Inventory,
+): Promise<BuiltGraph> {
+  const { fields, options, controlUnits, notes } = request;
+  const { catalogue } = inventory;
+  const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
-  const hires = fields.enable_hr ? readHires(request, common, catalogue) : undefined;
+  const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
+  const size = { width: floorToMultiple(width, models), height: floorToMultiple(height, models) };
+  const controls = await readControls(
+    controlUnits,
+    {
+      first: size,
+      ...(hires && { second: { width: hires.size.final[0], height: hires.size.final[1] } }),
+      isRefined: refiner !== undefined,
+    },
+    catalogue,
+  );
+  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     seeds,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
-    width: floorToCells(width),
-    height: floorToCells(height),
+    ...distilled(request),
+    ...size,
+    askedSize: [width, height],
     sampler,
     models,
-    embeddings: catalogue.embeddings,
+    embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
     refuse: (refusal) => notes.refuse(refusal, "it is left out"),
     ...(options.emphasis && { emphasis: options.emphasis }),
-    ...(hires && { hires }),
+    controls: controls.first,
+    shownMaps: controls.shownMaps,
+    ...(hires && { hires: { ...hires, controls: controls.second } }),
     ...(refiner && { refiner }),
   });
+  const passes = hires ? [models, hires.models] : [models];
+  const hashes = await readHashes(passes, graph, inventory);
+  const title = (other: Models) => shortTitle(other, inventory);
   const answer = answerSdapi({
     request,
     common,
+    hashes,
     width,
     height,
     denoisingStrength: hires ? hires.strength : null,
+    shownMaps: controls.shownMaps.length,
     extraParameters: {
-      ...(hires && hiresParameters({ request, hires, common })),
+      ...controlParameters(controlUnits),
+      ...distilledParameters(models, request.extensions),
+      ...(hires && hiresParameters({ request, hires, common, title })),
+      ...hashes.networks,
       ...noiseParameters(sampler),
-      ...(refiner && refinerParameters(fields, refiner, hires !== undefined)),
+      ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
       ...emphasisParameters(request, common),
     },
   });
   const [finalWidth, finalHeight] = hires?.size.final ?? [width, height];
-  const size = { width: finalWidth, height: finalHeight };
-  return { graph, ...gridOf(request, { pictures, batchSize: fields.batch_size, size }), ...answer };
+  const finalSize = { width: finalWidth, height: finalHeight };
+  return {
+    graph,
+    inputs: controls.inputs,
+    ...gridOf(request, { pictures, batchSize: fields.batch_size, size: finalSize }),
+    ...answer,
+  };
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */

@@ -1,20 +1,11 @@
 import { expect, test } from "vitest";
 import { parseTxt2Img } from "../../../handler/request/sdapi/txt2img.ts";
-import type { Graph } from "../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../workflows/check-graph.ts";
 import { loadInventory } from "../../support/catalogue.ts";
+import { shown } from "../../support/shown-graph.ts";
 import { ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
 
 const inventory = await loadInventory(["model.safetensors", REFINER]);
-
-/** One line a node, without what every graph has in common. */
-const shown = (graph: Graph) =>
-  Object.entries(graph).map(([id, { class_type, inputs }]) => {
-    const values = Object.entries(inputs).map(([name, value]) =>
-      Array.isArray(value) ? `${name}=#${value.join(".")}` : `${name}=${JSON.stringify(value)}`,
-    );
-    return `#${id} ${class_type} ${values.join(" ")}`;
-  });
 
 test.each(Object.entries({ ...ONE_CHECKPOINT_SHAPES, ...TWO_CHECKPOINT_SHAPES }))("%s", async (_, body) => {
   const { graph } = await parseTxt2Img(body).build(inventory);

@@ -12,6 +12,8 @@ import { sdapiLists, servingCatalogue } from "./lists.ts";
 import { sdapiOptions } from "./options.ts";
 import { respondWithProgress, SDAPI_KIND } from "./progress.ts";
 
+/** Every one is an invocation. */
+const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] as const;
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
@@ -19,9 +21,9 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
   const { engine, sdapi } = endpoint;
   const routes = new Hono();
 
-  for (const dialect of ["sdapi/txt2img", "sdapi/img2img"] as const) {
-    routes.post(dialect.replace("sdapi", ""), async (context) => {
-      const result = await invokeFromHttp(context, endpoint, bodies, dialect, sdapiBody(context));
+  for (const route of WORK) {
+    routes.post(`/${route}`, async (context) => {
+      const result = await invokeFromHttp(context, endpoint, bodies, `sdapi/${route}`, sdapiBody(context));
       return result.status === "failed"
         ? respondWithSdapiError(context, result.error)
         : context.json(result.body as object);

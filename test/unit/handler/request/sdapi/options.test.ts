@@ -19,6 +19,9 @@ async function answerTo(body: object) {
   return { nodes: Object.values(built.graph), info, infotext: info.infotexts[0]!, warnings: answer.warnings };
 }
 
+/** Not of A1111. */
+const FORGE = ["forge_unet_storage_dtype", "forge_inference_memory", "forge_async_loading", "forge_pin_shared_memory"];
+
 describe("every option of A1111", () => {
   test("is honoured, cannot be had, or does not matter: one of the three", () => {
     expect(OPTIONS).toHaveLength(312);
@@ -27,7 +30,7 @@ describe("every option of A1111", () => {
     expect(lists.filter((name, index) => lists.indexOf(name) !== index)).toEqual([]);
     const isListed = (name: string) => lists.includes(name);
     expect(OPTIONS.filter(([name]) => classOfOption(name) === "honoured" && isListed(name))).toEqual([]);
-    expect(lists.filter((name) => !(name in recorded.options))).toEqual(["forge_preset"]);
+    expect(lists.filter((name) => !(name in recorded.options))).toEqual(FORGE);
   });
 
   test("may be sent with its default", () => {
