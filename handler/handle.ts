@@ -13,7 +13,7 @@ import { type Collected, collectOutputs } from "./outputs/collect.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
-import type { Artifact } from "./outputs/output.ts";
+import type { Artifact, ProducedFile } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
 import type { BuiltGraph, Inventory, Made, Request } from "./request/request.ts";
 
@@ -51,7 +51,11 @@ export async function handle(
   try {
     const built = request.make
       ? await makeInTurn(request.make, { turns, signal, clock })
-      : await buildRequest(request, { catalogue: await engine.catalogue(signal), models: engine.models });
+      : await buildRequest(request, {
+          catalogue: await engine.catalogue(signal),
+          models: engine.models,
+          isFresh: false,
+        });
     const { artifacts, encode } = "graph" in built ? await runGraph(built, job) : built;
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
@@ -97,7 +101,7 @@ async function runGraph(built: BuiltGraph, { invocation, engine, log, clock, lef
     clock.lap("running");
     const collected = collectOutputs(run.outputs, folder);
     for (const stray of collected.strays) dispose(stray);
-    const artifacts = await encodeAll(collected, engine, request.delivery, built.retouch);
+    const artifacts = await encodeAll(collected, engine, request.delivery, built);
     return { run, artifacts: (await built.finish?.(artifacts)) ?? artifacts };
   };
   const { run, artifacts } = await produce().catch(async (error) => {
@@ -131,7 +135,7 @@ async function buildRequest(request: Request, inventory: Inventory): Promise<Bui
   } catch (error) {
     if (!(error instanceof EndpointError && error.code === "unknown_model")) throw error;
     await inventory.catalogue.reload();
-    return await request.build(inventory);
+    return await request.build({ ...inventory, isFresh: true });
   }
 }
 
@@ -140,15 +144,35 @@ async function encodeAll(
   { files, texts }: Collected,
   engine: Engine,
   { convert }: Delivery,
-  retouch: BuiltGraph["retouch"] = async (picture) => picture,
+  { retouch = async (picture) => picture, compose }: BuiltGraph,
 ): Promise<Artifact[]> {
-  const encoded = files.map(async (file, index) =>
-    encodeFile(file, await retouch(await engine.read(file.reference), index), convert),
-  );
+  const read = files.map(async (file, index) => ({
+    file,
+    bytes: await retouch(await engine.read(file.reference), index),
+  }));
+  const produced = compose ? await composed(await Promise.all(read), compose) : read;
+  const encoded = produced.map(async (picture) => {
+    const { file, bytes } = await picture;
+    return encodeFile(file, bytes, convert);
+  });
   const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
   // Only now, since two pictures may have become equal in name by their new format.
   const names = uniqueNames(artifacts.map(({ name }) => name));
   return artifacts.map((artifact, index) => ({ ...artifact, name: names[index]! }));
+}
+
+interface ReadFile {
+  file: ProducedFile;
+  bytes: Buffer;
+}
+
+/** A picture that was added has the name of its place. */
+async function composed(read: readonly ReadFile[], compose: NonNullable<BuiltGraph["compose"]>): Promise<ReadFile[]> {
+  const pictures = await compose(read.map(({ bytes }) => bytes));
+  return pictures.map((bytes, index) => {
+    const own = read.find((other) => other.bytes === bytes);
+    return own ?? { file: { ...read[0]!.file, name: `composed_${index}.png` }, bytes };
+  });
 }
 
 /** Milliseconds between the stages' ends. */

@@ -21,8 +21,6 @@ export interface Invocation {
   dialect: Dialect;
   /** As received, parsed by `parseJson`. */
   payload: unknown;
-  /** A1111's options as this worker holds them; a request's `override_settings` come before them. */
-  options?: Readonly<Record<string, unknown>>;
   /** Its reason is an EndpointError. */
   signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 /** A1111's txt2img and img2img as graphs, with hires fix and refiner. */
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
+import type { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
 import type { EncodingSize } from "./conditioning.ts";
 import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
@@ -8,7 +9,7 @@ import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
 import { familyOf, UNREAD_CHECKPOINT } from "./model-family.ts";
 import { addModels, type Models } from "./models.ts";
-import { planComposition, planPrompt } from "./prompt-plan.ts";
+import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, type Guidance } from "./sampling.ts";
@@ -38,6 +39,9 @@ export interface Generation {
   isOldTiming?: boolean;
   /** Makes it img2img, which has no hires fix. */
   start?: StartPictures;
+  emphasis?: Emphasis;
+  /** Told of what a prompt asks for and cannot have; what it does not throw is left aside. Default: throws. */
+  refuse?(refusal: EndpointError): void;
   hires?: Hires;
   refiner?: Refiner;
   /** Of the first pass. */
@@ -162,9 +166,13 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
   };
 }
 
+const raise = (refusal: EndpointError) => {
+  throw refusal;
+};
+
 function addPass(
   builder: GraphBuilder,
-  { cfgScale, distilledCfgScale, embeddings, isOldTiming = false }: Generation,
+  { cfgScale, distilledCfgScale, embeddings, isOldTiming = false, emphasis = "Original", refuse = raise }: Generation,
   request: PassRequest,
 ): AddedPass {
   const { prompts, fields, pass, size, refiner, callsBefore } = request;
@@ -178,6 +186,8 @@ function addPass(
     },
     callTimes: timesOfCalls(pass),
     embeddings,
+    emphasis,
+    refuse,
   };
   const positive = planComposition(prompts.positive, { ...planning, field: fields.positive });
   const negative = planPrompt(prompts.negative, { ...planning, field: fields.negative });

@@ -20,6 +20,8 @@ export interface Models {
   hypernetworks: { file: string; strength: number }[];
   /** Layers of the text encoder to leave out at its end, plus one (A1111's clip skip). */
   clipSkip: number;
+  /** Share of the tokens that are merged while drawing, 0 to 1 (A1111's token merging ratio). */
+  tokenMerging?: number;
 }
 
 export interface LoadedLora {
@@ -41,7 +43,7 @@ export interface ModelLinks {
  * @throws EndpointError `invalid_request` for a model without text encoders or VAE, for which there are no others.
  */
 export function addModels(builder: GraphBuilder, models: Models): ModelLinks {
-  const { loras, hypernetworks, clipSkip, kind = UNREAD_CHECKPOINT } = models;
+  const { loras, hypernetworks, clipSkip, tokenMerging = 0, kind = UNREAD_CHECKPOINT } = models;
   const family = familyOf(kind);
   const loaded = addLoaders(builder, models, kind);
   let { model, clip } = loaded;
@@ -52,6 +54,7 @@ export function addModels(builder: GraphBuilder, models: Models): ModelLinks {
   }
   for (const { file, strength } of hypernetworks)
     model = builder.share("HypernetworkLoader", { model, hypernetwork_name: file, strength })(0);
+  if (tokenMerging > 0) model = builder.share("TomePatchModel", { model, ratio: tokenMerging })(0);
   if (clipSkip > 1 && family.hasClipSkip)
     clip = builder.share("CLIPSetLastLayer", { clip, stop_at_clip_layer: -clipSkip })(0);
   if (family.auraFlowShift !== undefined)

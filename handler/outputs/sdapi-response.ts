@@ -11,7 +11,9 @@ import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
 import { withoutPictures } from "../request/sdapi/controlnet/echo.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
+import { wantsGrid } from "../request/sdapi/grid.ts";
 import type { Hashes } from "../request/sdapi/hashes.ts";
+import type { Options } from "../request/sdapi/options.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
@@ -33,13 +35,14 @@ export interface SdapiGeneration {
   extraParameters: Parameters;
   /** How many maps of ControlNets come after the pictures. */
   shownMaps?: number;
-  /** What is done otherwise than in A1111. */
-  warnings?: readonly string[];
 }
 
 /** The pictures get their infotexts, and the answer tells them. */
 export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
-  const infotexts = generation.common.seeds.map((seed) => infotext(generation, seed));
+  const { seeds } = generation.common;
+  const ofPictures = seeds.map((seed) => infotext(generation, seed));
+  // A grid has the infotext of its first picture.
+  const infotexts = wantsGrid(generation.request, seeds.length) ? [ofPictures[0]!, ...ofPictures] : ofPictures;
   return {
     finish: (artifacts) =>
       artifacts.map((artifact, index) =>
@@ -50,23 +53,22 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
 }
 
 /**
- * `images` holds one picture per seed, unless `send_images` is false; `outputs` (ours) tells where they lie when there is a bucket.
+ * `images` holds one picture per seed, unless `send_images` is false. Ours are `outputs`, which tells where they lie when there is a
+ * bucket, and `warnings`, both only where there is something to tell.
  * @throws EndpointError `no_outputs` when a picture is missing.
  */
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
-  const { fields } = generation.request;
-  const { seeds } = generation.common;
-  const due = seeds.length + (generation.shownMaps ?? 0);
+  const { fields, notes } = generation.request;
+  const due = infotexts.length + (generation.shownMaps ?? 0);
   if (outputs.length !== due)
     throw new EndpointError("no_outputs", `${due} pictures were due and ${outputs.length} came`);
-  const { warnings = [] } = generation;
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
     parameters: { ...echoOf(fields), seed: exactInteger(BigInt(fields.seed)) },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
-    ...(warnings.length > 0 && { warnings }),
+    ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
 
@@ -79,7 +81,7 @@ function echoOf(fields: CommonFields): object {
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
   const { hashes } = generation;
-  const { fields } = generation.request;
+  const { fields, notes } = generation.request;
   const { seeds, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
@@ -110,13 +112,14 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     seed_resize_from_h: -1,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
     extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
-    index_of_first_image: 0,
+    index_of_first_image: infotexts.length - seeds.length,
     infotexts,
-    styles: [],
+    styles: fields.styles ?? [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
     clip_skip: models.clipSkip,
     is_using_inpainting_conditioning: usesMask(models),
     version: VERSION,
+    ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
 
@@ -166,8 +169,8 @@ const withFloats = (parameters: Parameters): Parameters =>
 
 function infotext(generation: SdapiGeneration, seed: bigint): string {
   const { width, height, hashes } = generation;
-  const { fields } = generation.request;
-  const { sampler, models, written } = generation.common;
+  const { fields, options } = generation.request;
+  const { sampler, models, written, tokenMerging } = generation.common;
   return writeInfotext({
     prompt: written.positive,
     negativePrompt: written.negative,
@@ -184,14 +187,32 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       VAE: models.vae,
       "Conditional mask weight": usesMask(models) ? new PythonFloat(1) : null,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
+      "Token merging ratio": tokenMerging.first || null,
+      "Token merging ratio hr": tokenMerging.second || null,
       // Noise is drawn as A1111 draws it with these two set.
       RNG: "CPU",
       ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
       ...scheduleParameters(sampler),
       "SGM noise multiplier": true,
       Version: VERSION,
+      ...leftOut(options),
     },
   });
+}
+
+/** What options switch off. */
+function leftOut(options: Options): Parameters {
+  const switches = {
+    Model: options.add_model_name_to_info,
+    "Model hash": options.add_model_hash_to_info,
+    VAE: options.add_vae_name_to_info,
+    "VAE hash": options.add_vae_hash_to_info,
+    Version: options.add_version_to_infotext,
+    "Lora hashes": options.lora_add_hashes_to_infotext,
+    "TI hashes": options.textual_inversion_add_hashes_to_infotext,
+  };
+  const off = Object.entries(switches).filter(([, isAdded]) => isAdded === false);
+  return Object.fromEntries(off.map(([label]) => [label, null]));
 }
 
 const stem = (file: string) =>

@@ -14,6 +14,8 @@ export interface Inventory {
   catalogue: Catalogue;
   /** Those of them that lie on a disk of ours. */
   models: ModelFiles;
+  /** Whether ComfyUI's lists were read for this request; before that, a name that is missing may be that of a new file. */
+  isFresh: boolean;
 }
 
 export interface Request {
@@ -48,6 +50,8 @@ export interface BuiltGraph {
   inputs?: readonly InputFile[];
   /** What is done to picture `index` of the outputs, a PNG file, before it gets the format that was asked for. */
   retouch?(picture: Buffer, index: number): Promise<Buffer>;
+  /** Makes of all pictures, PNG files, those that are delivered; after `retouch`. */
+  compose?(pictures: Buffer[]): Promise<Buffer[]>;
   /** What is done to the outputs before they are delivered. */
   finish?(artifacts: Artifact[]): Artifact[] | Promise<Artifact[]>;
   /** The answer's JSON in the dialect's own shape. */

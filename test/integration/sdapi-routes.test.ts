@@ -99,9 +99,24 @@ describe("lists", () => {
   });
 
   test("what ComfyUI knows nothing of is empty, as on a bare installation", async () => {
-    for (const path of ["hypernetworks", "face-restorers", "prompt-styles", "extensions"] as const)
+    for (const path of ["hypernetworks", "face-restorers", "extensions"] as const)
       expect(await get(`/${path}`), path).toEqual(recorded.routes[path]);
     expect(await get("/cmd-flags")).toEqual({ api: true, nowebui: true });
+  });
+
+  test("scripts are those of A1111 whose work is done here, with what there is to choose from", async () => {
+    const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
+    expect(await get("/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
+    const choices: Record<string, string[]> = {
+      Checkpoint: (await get<Model[]>("/sd-models")).map(({ title }) => title),
+      "Sampling method": namesOf(await get<Item[]>("/samplers")),
+      "Schedule type": (await get<{ label: string }[]>("/schedulers")).map(({ label }) => label),
+    };
+    const expected = recorded.script_info.map((script) => ({
+      ...script,
+      args: script.args.map((it) => (it.choices ? { ...it, choices: choices[it.label] } : it)),
+    }));
+    expect(await get("/script-info")).toEqual(expected);
   });
 
   test("memory is the engine's", async () => {
@@ -138,9 +153,15 @@ describe("options", () => {
     const refused = await post("/options", { sd_model_checkpoint: "nope" });
     expect(refused.status).toBe(404);
     expect(await refused.json()).toMatchObject({ detail: expect.stringMatching(/^model 'nope' not found.*tiny-sd15/) });
-    const set = await post("/options", { CLIP_stop_at_last_layers: 2 });
-    expect(set.headers.get("x-options-without-effect")).toBe("CLIP_stop_at_last_layers");
-    await post("/options", { CLIP_stop_at_last_layers: 1 });
+    const set = await post("/options", { CLIP_stop_at_last_layers: 2, tiling: true, font: "x" });
+    expect(set.headers.get("x-options-without-effect")).toBe("tiling, font");
+    const { info, warnings } = (await (await post("/txt2img", quickTxt2Img({ prompt: "a fox" }))).json()) as {
+      info: string;
+      warnings: string[];
+    };
+    expect(JSON.parse(info)).toMatchObject({ clip_skip: 2 });
+    expect(warnings).toEqual(["options that were set on this worker have no effect: tiling"]);
+    await post("/options", { CLIP_stop_at_last_layers: 1, tiling: false, font: "" });
   });
 });
 
@@ -206,6 +227,10 @@ const DIFFERENCES: Record<string, (difference: Difference) => boolean> = {
   "ComfyUI takes no negative scale": ({ request, status }) => status === 422 && request.includes('"cfg_scale":-1'),
   "a script that is switched off, or has nothing to do, does no harm": ({ wanted, request, status }) =>
     wanted.status === 422 && status === 200 && /"(script_name|alwayson_scripts)":/.test(request),
+  "A1111's words, with the name of the error that is ours": ({ wanted, status, body }) =>
+    status === wanted.status && body["detail"] === (wanted.response as { detail?: unknown } | undefined)?.detail,
+  "an option's value that would fail every later request": ({ path, status, body }) =>
+    path === "/sdapi/v1/options" && status === 422 && "detail" in body,
   "no such picture format, which A1111's API does not look at": ({ request, status }) =>
     status === 422 && request.includes('"samples_format":"gif"'),
   "a second pass has a strength of at most 1": ({ request, status }) =>

@@ -32,4 +32,5 @@ export function loadCatalogue(checkpoints?: readonly string[], choices: Choices 
 export const loadInventory = async (checkpoints?: readonly string[]): Promise<Inventory> => ({
   catalogue: await loadCatalogue(checkpoints),
   models: new ModelFiles(() => ({})),
+  isFresh: true,
 });

@@ -48,5 +48,5 @@ export async function inventoryOf(
     objectInfo: async () => info,
     embeddings: async () => embeddings,
   });
-  return { catalogue, ...modelFolder(isOurs ? files : {}) };
+  return { catalogue, isFresh: true, ...modelFolder(isOurs ? files : {}) };
 }

@@ -3,12 +3,14 @@ import { randomInt } from "node:crypto";
 import type { Prompts, Refiner } from "../../../workflows/generation.ts";
 import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
-import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
 import { refuseForFlow, schedulerFor } from "./model-limits.ts";
 import { readModelSource, withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
+import { readSampler, samplerName } from "./sampler.ts";
+import { readTokenMerging, type TokenMerging } from "./token-merging.ts";
 
 /** A1111 draws random seeds from 0 to this. */
 const MAX_RANDOM_SEED = 4_294_967_293;
@@ -19,6 +21,7 @@ export interface Common {
   written: Prompts;
   prompts: Prompts;
   models: Models;
+  tokenMerging: TokenMerging;
   refiner: Refiner | undefined;
   /** One per picture. */
   seeds: readonly bigint[];
@@ -30,33 +33,34 @@ export async function readCommon(request: SdapiRequest, pictures: number, invent
   const written = writtenPrompts(request);
   const { prompts, networks } = await takePromptNetworks(request, written, "prompt", inventory);
   const clipSkip = options.CLIP_stop_at_last_layers ?? extensions.clip_skip ?? 1;
-  const models = { ...(await readModelSource(request, inventory)), ...networks, clipSkip };
+  const tokenMerging = readTokenMerging(request);
+  const source = await readModelSource(request, inventory);
+  const models = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
   const name = samplerName(request);
-  const sampler = resolveSampler(name, schedulerFor(models, name, fields.scheduler), noiseSettings(request, name));
+  const sampler = readSampler(request, name, schedulerFor(models, name, fields.scheduler));
   const refiner = await readRefiner(request, models, inventory);
   refuseForFlow({ models, sampler, refiner: refiner?.models });
   const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
   const seeds = Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, first + BigInt(index)));
-  return { sampler, written, prompts, models, refiner, seeds };
+  return { sampler, written, prompts, models, tokenMerging, refiner, seeds };
 }
 
-export const samplerName = ({ fields }: SdapiRequest): string => fields.sampler_name || fields.sampler_index;
-
-/** DDIM has an option of its own for what the others call eta. */
-export function noiseSettings({ fields, options }: SdapiRequest, name: string) {
-  const option = /^ddim/i.test(name) ? options.eta_ddim : options.eta_ancestral;
-  return { eta: fields.eta ?? option, sNoise: fields.s_noise ?? undefined };
-}
+const nothing = () => undefined;
 
 async function readRefiner(request: SdapiRequest, models: Models, inventory: Inventory): Promise<Refiner | undefined> {
-  const { fields, options } = request;
+  const { fields, options, notes } = request;
   const title = fields.refiner_checkpoint;
   if (title === null || title === "" || title === "None") return undefined;
-  const refining = await withOtherCheckpoint(models, { field: "refiner_checkpoint", title }, request, inventory);
-  if (refining.checkpoint === models.checkpoint) return undefined;
+  const refining = await notes.orElseAsync(
+    () => withOtherCheckpoint(models, { field: "refiner_checkpoint", title }, request, inventory),
+    nothing,
+    () => "there is no refiner",
+  );
+  if (refining === undefined || refining.checkpoint === models.checkpoint) return undefined;
   const passes = options.hires_fix_refiner_pass ?? "second pass";
   return {
-    models: refining,
+    // A1111 merges no tokens in a model that it changes to.
+    models: { ...refining, tokenMerging: 0 },
     switch: { at: fields.refiner_switch_at, bySteps: options.refiner_switch_by_sample_steps ?? false },
     passes: passes === "both passes" ? "both" : passes === "first pass" ? "first" : "second",
   };

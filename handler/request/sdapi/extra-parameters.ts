@@ -7,33 +7,46 @@ import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import { PythonFloat } from "../../infotext/python.ts";
 import type { Parameters } from "../../infotext/write.ts";
+import type { Common } from "./common.ts";
 import type { ExtensionFields } from "./extensions.ts";
 import type { CommonFields, Txt2ImgFields } from "./fields.ts";
+import type { SdapiRequest } from "./parse.ts";
+import { writtenPrompts } from "./prompts.ts";
 
 interface HiresGeneration {
-  fields: Txt2ImgFields;
+  request: SdapiRequest<Txt2ImgFields>;
   hires: Hires;
-  /** Sampler and checkpoint of the first pass. */
-  sampler: ResolvedSampler;
-  checkpoint: string;
+  /** Of the first pass. */
+  common: Common;
   /** A1111's short title of a model. */
   title: (models: Models) => string;
 }
 
-export function hiresParameters({ fields, hires, sampler, checkpoint, title }: HiresGeneration): Parameters {
+export function hiresParameters({ request, hires, common, title }: HiresGeneration): Parameters {
+  const { fields } = request;
+  const { sampler, written } = common;
+  const { checkpoint } = common.models;
   const other = hires.sampler;
   const ifDifferent = (value: string, first: string) => (value !== "" && value !== first ? value : null);
+  const own = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   return {
     "Denoising strength": hires.strength,
     ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": title(hires.models) }),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
-    "Hires prompt": ifDifferent(fields.hr_prompt, fields.prompt),
-    "Hires negative prompt": ifDifferent(fields.hr_negative_prompt, fields.negative_prompt),
+    "Hires prompt": ifDifferent(own.positive, written.positive),
+    "Hires negative prompt": ifDifferent(own.negative, written.negative),
     "Hires schedule type": ifDifferent(other.schedulerLabel, sampler.schedulerLabel),
     ...hires.size.parameter,
     ...(fields.hr_second_pass_steps > 0 && { "Hires steps": fields.hr_second_pass_steps }),
     ...(fields.hr_upscaler !== null && { "Hires upscaler": fields.hr_upscaler }),
   };
+}
+
+/** Only where a prompt has brackets: A1111 looks no further. */
+export function emphasisParameters({ options }: SdapiRequest, { prompts }: Common): Parameters {
+  const { emphasis = "Original" } = options;
+  const hasBrackets = /[([]/.test(prompts.positive + prompts.negative);
+  return hasBrackets && emphasis !== "Original" ? { Emphasis: emphasis } : {};
 }
 
 export function noiseParameters({ eta, samplerName }: ResolvedSampler): Parameters {

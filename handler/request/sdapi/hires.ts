@@ -1,17 +1,19 @@
 /** What a request says of hires fix. */
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Hires } from "../../../workflows/generation.ts";
-import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
+import { checkHiresSize, findHiresUpscaler, type HiresUpscaler } from "../../../workflows/hires-fix.ts";
 import { hiresSize } from "../../../workflows/hires-size.ts";
 import type { Models } from "../../../workflows/models.ts";
-import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
-import { type Common, noiseSettings, samplerName } from "./common.ts";
+import type { Common } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { refuseForFlow, schedulerFor } from "./model-limits.ts";
 import { withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
+import { readSampler, samplerName } from "./sampler.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
@@ -23,8 +25,9 @@ export async function readHires(
   common: Common,
   inventory: Inventory,
 ): Promise<Hires> {
-  const { fields, options } = request;
+  const { fields, options, notes } = request;
   const { models } = common;
+  if (fields.denoising_strength === null) notes.add(`denoising_strength: not set, so ${DEFAULT_STRENGTH} is used`);
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
   if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
   const steps = fields.hr_second_pass_steps || fields.steps;
@@ -46,19 +49,34 @@ export async function readHires(
   const { prompts, networks } = await takePromptNetworks(request, written, field, inventory);
   const title = orSame(fields.hr_checkpoint_name);
   const first = { ...models, ...networks };
-  const other = { field: "hr_checkpoint_name", title: title ?? "" };
-  const second = title === undefined ? first : await withOtherCheckpoint(first, other, request, inventory);
+  const second =
+    title === undefined
+      ? first
+      : await notes.orElseAsync(
+          () => withOtherCheckpoint(first, { field: "hr_checkpoint_name", title }, request, inventory),
+          () => first,
+          ({ checkpoint }) => `${checkpoint} is used`,
+        );
   const sampler = hiresSampler(request, common.sampler, second);
   refuseForFlow({ models: second, sampler });
   return {
     prompts,
     size,
-    upscaler: findHiresUpscaler(fields.hr_upscaler, inventory.catalogue.choices("UpscaleModelLoader", "model_name")),
+    upscaler: findUpscaler(request, inventory.catalogue),
     steps,
     strength,
     sampler,
-    models: second,
+    models: { ...second, tokenMerging: common.tokenMerging.second },
   };
+}
+
+function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue: Catalogue): HiresUpscaler {
+  const models = catalogue.choices("UpscaleModelLoader", "model_name");
+  return notes.orElse(
+    () => findHiresUpscaler(fields.hr_upscaler, models),
+    () => findHiresUpscaler(null, models),
+    () => "A1111's default is used",
+  );
 }
 
 /** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
@@ -68,8 +86,7 @@ function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampl
   const scheduler = orSame(fields.hr_scheduler);
   if (name === undefined && scheduler === undefined) return first;
   const used = name ?? samplerName(request);
-  const usedScheduler = schedulerFor(models, used, scheduler ?? fields.scheduler);
-  return resolveSampler(used, usedScheduler, noiseSettings(request, used));
+  return readSampler(request, used, schedulerFor(models, used, scheduler ?? fields.scheduler));
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

@@ -15,20 +15,30 @@ import { distilled, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
-import { distilledParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { distilledParameters, emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
+import { gridOf } from "./grid.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
-import { checkScheduleLength, countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
+import {
+  checkScheduleLength,
+  countPictures,
+  deliveryOf,
+  duringBuild,
+  IMG2IMG,
+  parseSdapi,
+  type SdapiRequest,
+} from "./parse.ts";
+import type { SdapiSettings } from "./settings.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
 
 /**
- * @param workerOptions A1111's options that hold where the request has none.
+ * @param worker what holds where the request says nothing.
  * @throws EndpointError `invalid_request`, `unsupported_feature`, `not_found` when there is no picture to start from.
  */
-export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): GraphRequest {
-  const request = parseSdapi(IMG2IMG, given, workerOptions);
+export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}): GraphRequest {
+  const request = parseSdapi(IMG2IMG, given, worker);
   const { fields, options } = request;
   const images = initImagesOf(fields);
   if (options.img2img_fix_steps) checkScheduleLength(fields.steps, fields.denoising_strength);
@@ -44,7 +54,7 @@ export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<stri
     extraData: {},
     build: async (inventory) => {
       prepared ??= preparePictures(fields, images);
-      return build(request, { pictures, batchSize }, await prepared, inventory);
+      return build(duringBuild(request, inventory), { pictures, batchSize }, await prepared, inventory);
     },
   };
 }
@@ -107,8 +117,9 @@ async function build(
   { prepared, start: controlStart }: Prepared,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options, controlUnits } = request;
+  const { fields, options, controlUnits, notes } = request;
   const { catalogue } = inventory;
+  for (const note of prepared.notes) notes.add(note);
   const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
@@ -135,6 +146,7 @@ async function build(
     { first: size, start: controlStart, isRefined: refiner !== undefined },
     catalogue,
   );
+  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     seeds,
@@ -147,6 +159,8 @@ async function build(
     models,
     embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
+    ...(options.emphasis && { emphasis: options.emphasis }),
     start,
     controls: controls.first,
     shownMaps: controls.shownMaps,
@@ -162,7 +176,6 @@ async function build(
     height: fields.height,
     denoisingStrength: fields.denoising_strength,
     shownMaps: controls.shownMaps.length,
-    warnings: controls.warnings,
     extraParameters: {
       ...controlParameters(controlUnits),
       "Denoising strength": fields.denoising_strength,
@@ -171,15 +184,18 @@ async function build(
       ...hashes.networks,
       ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
+      ...emphasisParameters(request, common),
     },
   });
   // Maps of ControlNets come after the pictures.
   const retouch = async (picture: Buffer, index: number) =>
     index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
+  const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
   return {
     graph,
     inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
-    ...(mask && { retouch }),
+    ...(isLaidBack && { retouch }),
+    ...gridOf(request, { pictures, batchSize, size }),
     ...answer,
   };
 }

@@ -17,6 +17,9 @@ export const withoutHash = (title: string) => title.replace(/ \[[0-9a-f]+\]$/i, 
 export const findNamed = (name: string, files: readonly string[]): string | undefined =>
   files.find((file) => namesExactly(name, file)) ?? files.find((file) => namesLoosely(name, file));
 
+/** In lenient mode, what becomes of what is not found. */
+export const leftOut = () => "it is left out";
+
 /** Whether a file is called so, with or without its extension and folder. */
 export const namesExactly = (name: string, file: string): boolean => namesOf(file).includes(name);
 

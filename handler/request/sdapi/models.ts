@@ -5,7 +5,8 @@ import { detectModel, type FamilyName, type ModelKind, needsPicture } from "../.
 import type { Models } from "../../../workflows/models.ts";
 import type { Inventory } from "../request.ts";
 import { CHECKPOINT_OPTION, findCheckpoint, findOtherCheckpoint, type ModelFile } from "./checkpoints.ts";
-import { findNamed, findVae, unknownModel } from "./model-names.ts";
+import { findNamed, findVae, leftOut, unknownModel } from "./model-names.ts";
+import type { Notes } from "./notes.ts";
 import type { SdapiRequest } from "./parse.ts";
 
 /** A model and what is loaded with it, without what changes it. */
@@ -15,12 +16,23 @@ const MODULES_OPTION = "override_settings.forge_additional_modules";
 
 /** @throws EndpointError `unknown_model`, `unsupported_feature` for a model of a kind that is not available. */
 export async function readModelSource(request: SdapiRequest, inventory: Inventory): Promise<ModelSource> {
-  const { options } = request;
-  const model = findCheckpoint(options.sd_model_checkpoint, inventory);
-  const modules = findModules(options.forge_additional_modules ?? [], inventory.catalogue);
-  const vae = modules.vae ?? findVae(options.sd_vae, inventory.catalogue);
+  const { options, notes } = request;
+  const named = (title: unknown) => sourceOf(CHECKPOINT_OPTION, findCheckpoint(title, inventory), request, inventory);
+  const modules = findModules(options.forge_additional_modules ?? [], inventory.catalogue, notes);
+  const ownVae = () =>
+    notes.orElse(
+      () => findVae(options.sd_vae, inventory.catalogue),
+      () => undefined,
+      () => "the checkpoint's own is used",
+    );
+  const vae = modules.vae ?? ownVae();
+  const source = await notes.orElseAsync(
+    async () => await named(options.sd_model_checkpoint),
+    () => named(request.worker.options["sd_model_checkpoint"]),
+    ({ checkpoint }) => `${checkpoint} is used`,
+  );
   return {
-    ...(await sourceOf(CHECKPOINT_OPTION, model, request, inventory)),
+    ...source,
     ...(modules.textEncoders.length > 0 && { textEncoders: modules.textEncoders }),
     ...(vae !== undefined && { vae }),
   };
@@ -77,7 +89,11 @@ function claimedKind({ options, extensions }: SdapiRequest, isBare: boolean): Mo
 }
 
 /** Forge looks at file names only, whatever the folder. */
-function findModules(names: readonly string[], catalogue: Catalogue): { vae?: string; textEncoders: string[] } {
+function findModules(
+  names: readonly string[],
+  catalogue: Catalogue,
+  notes: Notes,
+): { vae?: string; textEncoders: string[] } {
   const vaes = catalogue.vaes;
   const encoders = catalogue.choices("CLIPLoader", "clip_name");
   const found: { vae?: string; textEncoders: string[] } = { textEncoders: [] };
@@ -91,7 +107,10 @@ function findModules(names: readonly string[], catalogue: Catalogue): { vae?: st
         details: { field: MODULES_OPTION },
       });
     else if (encoder !== undefined) found.textEncoders.push(encoder);
-    else throw unknownModel(MODULES_OPTION, `no VAE or text encoder is called '${name}'`, [...vaes, ...encoders]);
+    else {
+      const all = [...vaes, ...encoders];
+      notes.refuse(unknownModel(MODULES_OPTION, `no VAE or text encoder is called '${name}'`, all), leftOut());
+    }
   }
   return found;
 }

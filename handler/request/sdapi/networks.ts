@@ -6,7 +6,8 @@ import type { LoadedLora, Models } from "../../../workflows/models.ts";
 import { parseFloatText } from "../../../workflows/python-text.ts";
 import type { Inventory } from "../request.ts";
 import { findLora } from "./loras.ts";
-import { findNamed, unknownModel } from "./model-names.ts";
+import { findNamed, leftOut, unknownModel } from "./model-names.ts";
+import type { Notes } from "./notes.ts";
 
 export type Networks = Pick<Models, "loras" | "hypernetworks">;
 
@@ -18,14 +19,27 @@ export async function takeNetworks(
   field: string,
   prompt: string,
   inventory: Inventory,
+  notes: Notes,
 ): Promise<{ text: string; networks: Networks }> {
   const { text, tags } = takeNetworkTags(prompt);
-  const ofKind = (...kinds: string[]) => tags.filter(({ kind }) => kinds.includes(kind));
+  // One after the other, so that what is said of them has their order.
+  const each = async <T>(kinds: string[], find: (tag: NetworkTag) => Promise<T>): Promise<T[]> => {
+    const found: T[] = [];
+    for (const tag of tags.filter(({ kind }) => kinds.includes(kind)))
+      found.push(
+        ...(await notes.orElseAsync(
+          async () => [await find(tag)],
+          () => [],
+          leftOut,
+        )),
+      );
+    return found;
+  };
   return {
     text,
     networks: {
-      loras: await Promise.all(ofKind("lora", "lyco").map((tag) => loraOf(field, tag, inventory))),
-      hypernetworks: ofKind("hypernet").map((tag) => hypernetworkOf(field, tag, inventory.catalogue)),
+      loras: await each(["lora", "lyco"], (tag) => loraOf(field, tag, inventory)),
+      hypernetworks: await each(["hypernet"], async (tag) => hypernetworkOf(field, tag, inventory.catalogue)),
     },
   };
 }

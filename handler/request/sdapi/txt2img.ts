@@ -6,26 +6,42 @@ import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
 import { distilled, floorToMultiple, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
-import { distilledParameters, hiresParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import {
+  distilledParameters,
+  emphasisParameters,
+  hiresParameters,
+  noiseParameters,
+  refinerParameters,
+} from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
+import { gridOf } from "./grid.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
 import { readHires } from "./hires.ts";
-import { countPictures, deliveryOf, notAvailable, parseSdapi, type SdapiRequest, TXT2IMG } from "./parse.ts";
+import {
+  countPictures,
+  deliveryOf,
+  duringBuild,
+  notAvailable,
+  parseSdapi,
+  type SdapiRequest,
+  TXT2IMG,
+} from "./parse.ts";
+import type { SdapiSettings } from "./settings.ts";
 
 /**
- * @param workerOptions A1111's options that hold where the request has none.
+ * @param worker what holds where the request says nothing.
  * @throws EndpointError `invalid_request`, `unsupported_feature`.
  */
-export function parseTxt2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): GraphRequest {
-  const request = parseSdapi(TXT2IMG, given, workerOptions);
+export function parseTxt2Img(given: unknown, worker: Partial<SdapiSettings> = {}): GraphRequest {
+  const request = parseSdapi(TXT2IMG, given, worker);
   const { fields } = request;
-  refuseFirstSize(fields);
+  refuseFirstSize(request);
   const pictures = countPictures(fields.batch_size, fields.n_iter);
   return {
     kind: "sdapi/txt2img",
     delivery: deliveryOf(request),
     extraData: {},
-    build: (inventory) => build(request, pictures, inventory),
+    build: (inventory) => build(duringBuild(request, inventory), pictures, inventory),
   };
 }
 
@@ -34,7 +50,7 @@ async function build(
   pictures: number,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options, controlUnits } = request;
+  const { fields, options, controlUnits, notes } = request;
   const { catalogue } = inventory;
   const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
@@ -50,6 +66,7 @@ async function build(
     },
     catalogue,
   );
+  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     seeds,
@@ -62,6 +79,8 @@ async function build(
     models,
     embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
+    ...(options.emphasis && { emphasis: options.emphasis }),
     controls: controls.first,
     shownMaps: controls.shownMaps,
     ...(hires && { hires: { ...hires, controls: controls.second } }),
@@ -78,23 +97,30 @@ async function build(
     height,
     denoisingStrength: hires ? hires.strength : null,
     shownMaps: controls.shownMaps.length,
-    warnings: controls.warnings,
     extraParameters: {
       ...controlParameters(controlUnits),
       ...distilledParameters(models, request.extensions),
-      ...(hires && hiresParameters({ fields, hires, sampler, checkpoint: models.checkpoint, title })),
+      ...(hires && hiresParameters({ request, hires, common, title })),
       ...hashes.networks,
       ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
+      ...emphasisParameters(request, common),
     },
   });
-  return { graph, inputs: controls.inputs, ...answer };
+  const [finalWidth, finalHeight] = hires?.size.final ?? [width, height];
+  const finalSize = { width: finalWidth, height: finalHeight };
+  return {
+    graph,
+    inputs: controls.inputs,
+    ...gridOf(request, { pictures, batchSize: fields.batch_size, size: finalSize }),
+    ...answer,
+  };
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */
-function refuseFirstSize(fields: Txt2ImgFields): void {
+function refuseFirstSize({ fields, notes }: SdapiRequest<Txt2ImgFields>): void {
   if (fields.enable_hr) return;
   const sizes = ["firstphase_width", "firstphase_height"] as const;
   const size = sizes.find((name) => fields[name] !== 0);
-  if (size !== undefined) throw notAvailable(size);
+  if (size !== undefined) notes.refuse(notAvailable(size));
 }

@@ -85,6 +85,7 @@ describe("each call sees the text that A1111 uses", () => {
     const sampler = resolveSampler(it.sampler, null);
     const embeddings: string[] = [];
     const field = "prompt";
+    const refuse = (refusal: Error) => expect.unreachable(refusal.message);
     const passes = [{ pass: firstPass(sampler, steps), schedule: { steps: countedCalls(sampler, steps) } }];
     if (request.enable_hr) {
       const hiresSteps = request.hr_second_pass_steps!;
@@ -94,7 +95,7 @@ describe("each call sees the text that A1111 uses", () => {
     }
     const seen = passes.flatMap(({ pass, schedule }) => {
       const callTimes = timesOfCalls(pass);
-      const ranges = planPrompt(prompt, { field, pass: schedule, callTimes, embeddings });
+      const ranges = planPrompt(prompt, { field, pass: schedule, callTimes, embeddings, refuse });
       return callTimes.map((time) => textsAt(ranges, time));
     });
     const expected = used.flatMap(([text, calls]) => Array<string>(calls).fill(text));

@@ -12,6 +12,7 @@ import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../r
 import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
 import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
 import { describeLora } from "../../../request/sdapi/loras.ts";
+import { SCRIPTS, scriptInfo } from "./scripts.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
@@ -35,8 +36,6 @@ const FIXED: Readonly<Record<string, unknown>> = {
   })),
   "/latent-upscale-modes": LATENT_UPSCALE_MODES.map((name) => ({ name })),
   "/face-restorers": [],
-  "/prompt-styles": [],
-  "/script-info": [],
   "/extensions": [],
   "/cmd-flags": { api: true, nowebui: true },
 };
@@ -46,6 +45,8 @@ const LISTED: Readonly<Record<string, Answer>> = {
   "/sd-vae": (engine, { vaes }) =>
     vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engine, "vae", file) })),
   "/loras": async (engine, catalogue) => await eachLora(engine, catalogue),
+  "/script-info": (engine, catalogue) =>
+    scriptInfo(listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title)),
   "/hypernetworks": (engine, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")
@@ -73,8 +74,8 @@ const LISTED: Readonly<Record<string, Answer>> = {
   "/embeddings": async (engine) => ({ loaded: await loadedEmbeddings(engine), skipped: {} }),
   "/scripts": (_, catalogue) => {
     // Clients take the first name, of a script that is not available itself, for the sign that units are.
-    const scripts = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
-    return { txt2img: scripts, img2img: scripts };
+    const controlnet = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
+    return { txt2img: [...SCRIPTS.txt2img, ...controlnet], img2img: [...SCRIPTS.img2img, ...controlnet] };
   },
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };

@@ -12,7 +12,9 @@ import { checkpointOf, describeCheckpoint, servingCatalogue } from "./lists.ts";
 export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: BodyReader, log: Logger): Hono {
   const set = async (context: Context, values: Record<string, unknown>) => {
     const catalogue = await servingCatalogue(context, engine);
-    const idle = await withFreshLists(catalogue, () => options.set(values, { catalogue, models: engine.models }));
+    const idle = await withFreshLists(catalogue, () =>
+      options.set(values, { catalogue, models: engine.models, isFresh: true }),
+    );
     log.info({ options: Object.keys(values) }, "A1111 options set; they hold for this worker until it stops");
     if (idle.length > 0) {
       log.warn({ options: idle }, `options without effect here: ${idle.join(", ")}`);

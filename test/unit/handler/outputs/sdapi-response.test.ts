@@ -160,6 +160,7 @@ describe("infotext", () => {
         written: { positive: "a cat <lora:style:0.4>", negative: "" },
         prompts: { positive: "a cat", negative: "" },
         models: { checkpoint: "m.ckpt", vae: "my.vae.safetensors", loras: [], hypernetworks: [], clipSkip: 2 },
+        tokenMerging: { first: 0, second: 0 },
         refiner: undefined,
       },
       hashes: { model: "0123456789", vae: "abcdef0123", networks: {} },
