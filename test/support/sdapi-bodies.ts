@@ -256,7 +256,7 @@ export const SDAPI_BODIES: readonly SdapiBody[] = [
       },
     },
     // No engine for tests has it: its graph is held in models.test.ts.
-    refused: [404, /model 'flux1-dev.safetensors' not found/],
+    refused: [404, /(model 'flux1-dev.safetensors' not found|is called 'ae.safetensors')/],
   },
   {
     what: "upscaling by a model",

@@ -65,7 +65,11 @@ test.each<[values: object, code: string, text: string]>([
   [{ sd_model_checkpoint: "", font: "x" }, "unknown_model", "model '' not found"],
   [{ sd_vae: "nope", font: "x" }, "unknown_model", "VAE 'nope' not found"],
   [{ samples_format: "gif", font: "x" }, "invalid_request", "samples_format: Invalid image format"],
-  [{ CLIP_stop_at_last_layers: 100, font: "x" }, "invalid_request", "CLIP_stop_at_last_layers: must be at most 24"],
+  [
+    { CLIP_stop_at_last_layers: 100, font: "x" },
+    "invalid_request",
+    "CLIP_stop_at_last_layers: ensure this value is less than or equal to 24",
+  ],
 ])("%j is refused, and nothing of it taken", (values, code, text) => {
   const options = new SdapiOptions();
   const refusal = thrownBy(() => options.set(values as Record<string, unknown>, inventory));

@@ -306,8 +306,8 @@ describe("the picture file", () => {
 
   test.each([
     ["samples_format", "gif", "Invalid image format"],
-    ["jpeg_quality", 0, "must be at least 1"],
-    ["jpeg_quality", 101, "must be at most 100"],
+    ["jpeg_quality", 0, "greater than or equal to 1"],
+    ["jpeg_quality", 101, "less than or equal to 100"],
     ["webp_lossless", "x", "boolean"],
   ])("%s %j is refused", async (option, value, message) => {
     const error = thrownBy(() => parseTxt2Img({ override_settings: { [option]: value } }));
