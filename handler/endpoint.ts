@@ -4,16 +4,20 @@ import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine } from "../runtime/engine.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
+import { Permit } from "../runtime/permit.ts";
 import { Activity } from "./activity.ts";
 import { handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { parseRequest } from "./request/envelope.ts";
+import type { SdapiWorker } from "./sdapi-worker.ts";
 
 export interface EndpointOptions {
   engine: Engine;
   outputs: Outputs;
+  /** What A1111's requests go by. */
+  sdapi: SdapiWorker;
   log: Logger;
   /** Invocations that may wait for the engine; 0: any number. */
   maxQueueDepth: number;
@@ -40,14 +44,17 @@ function progressLog(activity: Activity, log: Logger): (progress: Progress) => v
 
 export class Endpoint {
   readonly engine: Engine;
+  readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
+  readonly #turns = new Permit();
   #isDraining = false;
   #previewsWantedUntil = 0;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.engine = options.engine;
+    this.sdapi = options.sdapi;
   }
 
   /** The oldest invocation in flight whose kind begins so. */
@@ -88,7 +95,7 @@ export class Endpoint {
     let parsed: Taken;
     try {
       if (refusal) throw refusal;
-      const request = parseRequest(invocation.payload, invocation.dialect, invocation.options);
+      const request = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
       return this.#failed(invocation.id ?? randomUUID(), error);
@@ -113,7 +120,10 @@ export class Endpoint {
       return {
         id,
         status: "succeeded",
-        body: await handle({ ...invocation, signal, ...this.#watch(activity) }, { engine, outputs, log }),
+        body: await handle(
+          { ...invocation, signal, ...this.#watch(activity) },
+          { engine, outputs, turns: this.#turns, log },
+        ),
       };
     } catch (error) {
       return this.#failed(id, error);

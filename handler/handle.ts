@@ -6,19 +6,22 @@ import type { Graph } from "../runtime/comfyui/graph.ts";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine, RunOptions } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
+import type { Permit } from "../runtime/permit.ts";
 import { withOutputFolder } from "../workflows/output-prefix.ts";
 import type { Invocation, Timings } from "./invocation.ts";
 import { type Collected, collectOutputs } from "./outputs/collect.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
-import type { Artifact } from "./outputs/output.ts";
+import type { Artifact, ProducedFile } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
-import type { BuiltGraph, Inventory, Request } from "./request/request.ts";
+import type { BuiltGraph, Inventory, Made, Request } from "./request/request.ts";
 
 export interface Collaborators {
   engine: Engine;
   outputs: Outputs;
+  /** For what is made without the engine. */
+  turns: Permit;
   log: Logger;
 }
 
@@ -38,65 +41,101 @@ export interface ParsedInvocation extends Invocation {
  * @returns the answer's JSON, in the dialect of the request.
  * @throws EndpointError of any code; nothing is delivered in part: a failed upload fails the invocation.
  */
-export async function handle(invocation: ParsedInvocation, { engine, outputs, log }: Collaborators): Promise<unknown> {
+export async function handle(
+  invocation: ParsedInvocation,
+  { engine, outputs, turns, log }: Collaborators,
+): Promise<unknown> {
   const { id, attempt, signal, request } = invocation;
-  const folder = `job-${randomUUID()}`;
-  const disposable: FileReference[] = [{ type: "output", subfolder: "", filename: folder }];
-  let dropInputs: (() => Promise<void>) | undefined;
   const clock = new StageClock();
+  const job: Job = { invocation, engine, log, clock, leftovers: [] };
   try {
-    const built = await buildGraph(request, { catalogue: await engine.catalogue(signal), models: engine.models });
-    const graph = withOutputFolder(built.graph, folder);
-    if (built.inputs) dropInputs = await engine.holdInputs(built.inputs, signal);
-    clock.lap("preparing");
-
-    const options: RunOptions = {
-      signal,
-      extraData: { ...request.extraData, ...(invocation.wantsPreviews && { preview_method: "latent2rgb" }) },
-      onStart: (promptId) => {
-        clock.lap("queued");
-        invocation.onStart(graph);
-        log.info({ promptId, kind: request.kind }, "prompt queued");
-      },
-      onProgress: invocation.onProgress,
-      onPreview: invocation.onPreview,
-    };
-    const produce = async () => {
-      const run = await engine.run(graph, options);
-      clock.lap("running");
-      const collected = collectOutputs(run.outputs, folder);
-      disposable.push(...collected.strays);
-      const artifacts = await encodeAll(collected, engine, request.delivery, built.retouch);
-      return { run, artifacts: built.finish?.(artifacts) ?? artifacts };
-    };
-    const { run, artifacts } = await produce().catch(async (error) => {
-      if (!(error instanceof EndpointError && error.code === "output_missing")) throw error;
-      // A node without a file name prefix of its own: ComfyUI's cache names a file of an earlier run, long removed.
-      await engine.forgetResults();
-      return produce();
-    });
+    const built = request.make
+      ? await makeInTurn(request.make, { turns, signal, clock })
+      : await buildRequest(request, {
+          catalogue: await engine.catalogue(signal),
+          models: engine.models,
+          isFresh: false,
+        });
+    const { artifacts, encode } = "graph" in built ? await runGraph(built, job) : built;
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
-
-    return built.encode({ id, graph, run, outputs: delivered, timings: clock.timings });
+    return encode({ id, outputs: delivered, timings: clock.timings });
   } finally {
     log.info({ elapsedMs: clock.timings }, "invocation finished");
     // After the answer, which must not wait for it.
     setImmediate(() => {
-      void dropInputs?.();
-      for (const reference of disposable) void engine.remove(reference);
+      for (const remove of job.leftovers) void remove();
     });
   }
 }
 
+interface Job extends Pick<Collaborators, "engine" | "log"> {
+  invocation: ParsedInvocation;
+  clock: StageClock;
+  /** What removes the files that are left. */
+  leftovers: (() => Promise<void>)[];
+}
+
+async function runGraph(built: BuiltGraph, { invocation, engine, log, clock, leftovers }: Job): Promise<Made> {
+  const { request, signal } = invocation;
+  const folder = `job-${randomUUID()}`;
+  const dispose = (reference: FileReference) => leftovers.push(() => engine.remove(reference));
+  const graph = withOutputFolder(built.graph, folder);
+  dispose({ type: "output", subfolder: "", filename: folder });
+  if (built.inputs) leftovers.push(await engine.holdInputs(built.inputs, signal));
+  clock.lap("preparing");
+
+  const options: RunOptions = {
+    signal,
+    extraData: { ...request.extraData, ...(invocation.wantsPreviews && { preview_method: "latent2rgb" }) },
+    onStart: (promptId) => {
+      clock.lap("queued");
+      invocation.onStart(graph);
+      log.info({ promptId, kind: request.kind }, "prompt queued");
+    },
+    onProgress: invocation.onProgress,
+    onPreview: invocation.onPreview,
+  };
+  const produce = async () => {
+    const run = await engine.run(graph, options);
+    clock.lap("running");
+    const collected = collectOutputs(run.outputs, folder);
+    for (const stray of collected.strays) dispose(stray);
+    const artifacts = await encodeAll(collected, engine, request.delivery, built);
+    return { run, artifacts: (await built.finish?.(artifacts)) ?? artifacts };
+  };
+  const { run, artifacts } = await produce().catch(async (error) => {
+    if (!(error instanceof EndpointError && error.code === "output_missing")) throw error;
+    // A node without a file name prefix of its own: ComfyUI's cache names a file of an earlier run, long removed.
+    await engine.forgetResults();
+    return produce();
+  });
+  return { artifacts, encode: (done) => built.encode({ ...done, graph, run }) };
+}
+
+/** Pictures are large: what is made here is made one request at a time, as ComfyUI does. */
+async function makeInTurn(
+  make: NonNullable<Request["make"]>,
+  { turns, signal, clock }: { turns: Permit; signal: AbortSignal; clock: StageClock },
+): Promise<Made> {
+  const release = await turns.acquire(signal);
+  clock.lap("queued");
+  try {
+    return await make(signal);
+  } finally {
+    clock.lap("running");
+    release();
+  }
+}
+
 /** Model files come and go: a name is looked up in fresh lists before it is refused. */
-async function buildGraph(request: Request, inventory: Inventory): Promise<BuiltGraph> {
+async function buildRequest(request: Request, inventory: Inventory): Promise<BuiltGraph | Made> {
   try {
     return await request.build(inventory);
   } catch (error) {
     if (!(error instanceof EndpointError && error.code === "unknown_model")) throw error;
     await inventory.catalogue.reload();
-    return await request.build(inventory);
+    return await request.build({ ...inventory, isFresh: true });
   }
 }
 
@@ -105,15 +144,35 @@ async function encodeAll(
   { files, texts }: Collected,
   engine: Engine,
   { convert }: Delivery,
-  retouch: BuiltGraph["retouch"] = async (picture) => picture,
+  { retouch = async (picture) => picture, compose }: BuiltGraph,
 ): Promise<Artifact[]> {
-  const encoded = files.map(async (file, index) =>
-    encodeFile(file, await retouch(await engine.read(file.reference), index), convert),
-  );
+  const read = files.map(async (file, index) => ({
+    file,
+    bytes: await retouch(await engine.read(file.reference), index),
+  }));
+  const produced = compose ? await composed(await Promise.all(read), compose) : read;
+  const encoded = produced.map(async (picture) => {
+    const { file, bytes } = await picture;
+    return encodeFile(file, bytes, convert);
+  });
   const artifacts = [...(await Promise.all(encoded)), ...texts.map(encodeText)];
   // Only now, since two pictures may have become equal in name by their new format.
   const names = uniqueNames(artifacts.map(({ name }) => name));
   return artifacts.map((artifact, index) => ({ ...artifact, name: names[index]! }));
+}
+
+interface ReadFile {
+  file: ProducedFile;
+  bytes: Buffer;
+}
+
+/** A picture that was added has the name of its place. */
+async function composed(read: readonly ReadFile[], compose: NonNullable<BuiltGraph["compose"]>): Promise<ReadFile[]> {
+  const pictures = await compose(read.map(({ bytes }) => bytes));
+  return pictures.map((bytes, index) => {
+    const own = read.find((other) => other.bytes === bytes);
+    return own ?? { file: { ...read[0]!.file, name: `composed_${index}.png` }, bytes };
+  });
 }
 
 /** Milliseconds between the stages' ends. */

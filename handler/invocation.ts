@@ -2,7 +2,13 @@
 import type { EndpointError } from "../runtime/errors.ts";
 
 /** Whose request and response shapes are spoken; `auto` finds out from the payload and answers raw graphs in our own form. */
-export type Dialect = "auto" | "comfyui-api" | "sdapi/txt2img" | "sdapi/img2img";
+export type Dialect =
+  | "auto"
+  | "comfyui-api"
+  | "sdapi/txt2img"
+  | "sdapi/img2img"
+  | "sdapi/extra-single-image"
+  | "sdapi/extra-batch-images";
 
 export interface Invocation {
   /** The platform's id; where it has none, the payload's own is used, then the idempotency key, then a random one. */
@@ -15,8 +21,6 @@ export interface Invocation {
   dialect: Dialect;
   /** As received, parsed by `parseJson`. */
   payload: unknown;
-  /** A1111's options as this worker holds them; a request's `override_settings` come before them. */
-  options?: Readonly<Record<string, unknown>>;
   /** Its reason is an EndpointError. */
   signal: AbortSignal;
 }

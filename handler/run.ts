@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
 import { createOutputs } from "./outputs/deliver.ts";
 import { openObjectStore } from "./outputs/s3.ts";
+import { SdapiWorker } from "./sdapi-worker.ts";
 
 export interface RunOptions {
   command: string;
@@ -33,6 +34,7 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
   const endpoint = new Endpoint({
     engine,
     outputs: createOutputs(config, openStore, log),
+    sdapi: new SdapiWorker(config, log),
     log,
     maxQueueDepth: config.MAX_QUEUE_DEPTH,
     timeoutMs: config.INVOCATION_TIMEOUT_SECONDS * 1000,

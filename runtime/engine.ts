@@ -56,20 +56,17 @@ export class Engine implements OutputFiles {
     this.models = new ModelFiles(() => this.#modelFolders ?? {});
   }
 
-  /** Asks the engine, once, where its models lie; nowhere, when it runs on a machine that need not be ours. */
-  async findModels(signal: AbortSignal): Promise<void> {
-    if (this.#plan.kind === "external") return;
-    this.#modelFolders ??= await (await this.supervisor.whenServing(signal)).link.client.modelFolders();
-  }
-
   /** Prompts that wait for their turn. */
   get waiting(): number {
     return this.#permit.waiting;
   }
 
-  /** The node catalogue; waits for the engine to serve. @throws as {@link Supervisor.whenServing}. */
+  /** The node catalogue; {@link models} knows its files from then on. Waits for the engine to serve. @throws as {@link Supervisor.whenServing}. */
   async catalogue(signal: AbortSignal): Promise<Catalogue> {
-    return (await this.supervisor.whenServing(signal)).catalogue;
+    const { catalogue, link } = await this.supervisor.whenServing(signal);
+    // An external engine's disk need not be ours.
+    if (this.#plan.kind !== "external") this.#modelFolders ??= await link.client.modelFolders();
+    return catalogue;
   }
 
   /**

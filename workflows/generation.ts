@@ -1,12 +1,15 @@
 /** A1111's txt2img and img2img as graphs, with hires fix and refiner. */
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
-import { EndpointError } from "../runtime/errors.ts";
+import type { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
-import { addComposition, addPrompt } from "./conditioning.ts";
+import type { EncodingSize } from "./conditioning.ts";
+import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
+import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
-import { addModels, type ModelLinks, type Models } from "./models.ts";
-import { type PlannedPart, type PlannedRange, planComposition, planPrompt } from "./prompt-plan.ts";
+import { familyOf, UNREAD_CHECKPOINT } from "./model-family.ts";
+import { addModels, type Models } from "./models.ts";
+import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, addUnitNoise, type Guidance, type Noise } from "./sampling.ts";
@@ -21,9 +24,13 @@ export interface Generation {
   steps: number;
   /** A1111's scale, before what the sampler and the prompt make of it. */
   cfgScale: number;
-  /** Pixels of the first pass, multiples of 8; of img2img, the pictures' own size counts. */
+  /** For models that are told a scale along with the prompt (Forge's `distilled_cfg_scale`). */
+  distilledCfgScale?: number;
+  /** Pixels of the first pass, multiples of the model's `sizeMultiple`; of img2img, the pictures' own size counts. */
   width: number;
   height: number;
+  /** As the request has them, where that is something else. */
+  askedSize?: readonly [width: number, height: number];
   sampler: ResolvedSampler;
   models: Models;
   /** Names of the embeddings on this worker. */
@@ -32,8 +39,15 @@ export interface Generation {
   isOldTiming?: boolean;
   /** Makes it img2img, which has no hires fix. */
   start?: StartPictures;
+  emphasis?: Emphasis;
+  /** Told of what a prompt asks for and cannot have; what it does not throw is left aside. Default: throws. */
+  refuse?(refusal: EndpointError): void;
   hires?: Hires;
   refiner?: Refiner;
+  /** Of the first pass. */
+  controls?: readonly Control[];
+  /** Come after the pictures. */
+  shownMaps?: readonly ControlMap[];
 }
 
 export interface Prompts {
@@ -50,6 +64,7 @@ export interface Hires {
   strength: number;
   sampler: ResolvedSampler;
   models: Models;
+  controls?: readonly Control[];
 }
 
 export interface Refiner {
@@ -82,14 +97,17 @@ export function buildGeneration(request: Generation): Graph {
       filename_prefix: `${request.start ? "img2img" : "txt2img"}_${String(index).padStart(3, "0")}`,
     });
   }
+  for (const [index, map] of (request.shownMaps ?? []).entries())
+    builder.add("SaveImage", { images: addControlMap(builder, map), filename_prefix: `map_${index}` });
   return builder.graph;
 }
 
 /** From pure noise, or from a picture. */
 function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sampling }: AddedPass, index: number) {
   const { start, width, height, noises } = request;
+  const { emptyLatent } = familyOf(request.models.kind ?? UNREAD_CHECKPOINT);
   const size = { width, height, batch_size: noises[index]!.seeds.length };
-  if (start === undefined) return { ...sampling, latent: builder.share("EmptyLatentImage", size)(0) };
+  if (start === undefined) return { ...sampling, latent: builder.share(emptyLatent, size)(0) };
   // A1111 draws the noise under the mask of every batch from the first batch's seeds.
   const noise = noises[index % start.batchSize]!;
   const { pass, base } = sampling;
@@ -97,8 +115,8 @@ function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sam
     ...sampling,
     latent: addStart(builder, start, index, {
       encoder,
-      model: base.model,
-      unitNoise: () => addUnitNoise(builder, pass, noise),
+      emptyLatent,
+      addNoise: (zeros) => addUnitNoise(builder, pass, noise, { model: base.model, zeros }),
     }),
     base: addStartGuidance(builder, start, index, base, encoder),
   };
@@ -109,8 +127,10 @@ interface PassRequest {
   fields: Prompts;
   pass: SamplingPass;
   models: Models;
+  size: EncodingSize;
   callsBefore?: number;
   refiner?: { models: Models; fromStep: number | undefined };
+  controls: readonly Control[];
 }
 
 interface AddedPass {
@@ -120,7 +140,8 @@ interface AddedPass {
   sampling: { pass: SamplingPass; base: Guidance; refiner?: Guidance & { fromStep: number } };
 }
 
-function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }: Generation): PassRequest {
+function firstPassOf(request: Generation): PassRequest {
+  const { prompts, sampler, steps, models, refiner, hires, start, width, height, controls = [] } = request;
   const pass = start ? img2imgPass(sampler, steps, start.strength, start.isFixedSteps) : firstPass(sampler, steps);
   const isRefined = refiner && (hires === undefined || refiner.passes !== "second");
   return {
@@ -128,6 +149,8 @@ function firstPassOf({ prompts, sampler, steps, models, refiner, hires, start }:
     fields: { positive: "prompt", negative: "negative_prompt" },
     pass,
     models,
+    size: { asked: request.askedSize ?? [width, height], drawn: [width, height] },
+    controls,
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
@@ -140,17 +163,23 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
     fields: { positive: "hr_prompt", negative: "hr_negative_prompt" },
     pass,
     models: hires.models,
+    size: { asked: hires.size.upscaled, drawn: hires.size.final },
+    controls: hires.controls ?? [],
     callsBefore: countedCalls(sampler, steps),
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
 
+const raise = (refusal: EndpointError) => {
+  throw refusal;
+};
+
 function addPass(
   builder: GraphBuilder,
-  { cfgScale, embeddings, isOldTiming = false }: Generation,
+  { cfgScale, distilledCfgScale, embeddings, isOldTiming = false, emphasis = "Original", refuse = raise }: Generation,
   request: PassRequest,
 ): AddedPass {
-  const { prompts, fields, pass, refiner, callsBefore } = request;
+  const { prompts, fields, pass, size, refiner, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
     pass: {
@@ -161,13 +190,19 @@ function addPass(
     },
     callTimes: timesOfCalls(pass),
     embeddings,
+    emphasis,
+    refuse,
   };
   const positive = planComposition(prompts.positive, { ...planning, field: fields.positive });
   const negative = planPrompt(prompts.negative, { ...planning, field: fields.negative });
   const scale = cfgScale / sampler.cfgDivisor;
   const guide = (models: Models) => {
     const links = addModels(builder, models);
-    return { vae: links.vae, guidance: addGuidance(builder, links, positive, negative, scale, fields) };
+    const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
+    const guidance = addGuidance(builder, { ...guiding, distilledCfgScale });
+    const prompted = { positive: guidance.positive, negative: guidance.negative };
+    const controlled = addControls(builder, prompted, request.controls, { pass, vae: links.vae });
+    return { vae: links.vae, guidance: { ...guidance, ...controlled } };
   };
   const base = guide(request.models);
   const sampling = { pass, base: base.guidance };
@@ -178,25 +213,4 @@ function addPass(
     decoder: vae,
     sampling: { ...sampling, refiner: { ...guidance, fromStep: refiner.fromStep } },
   };
-}
-
-const MAX_CFG = 100;
-
-function addGuidance(
-  builder: GraphBuilder,
-  { model, clip }: ModelLinks,
-  positive: readonly PlannedPart[],
-  negative: readonly PlannedRange[],
-  scale: number,
-  fields: Prompts,
-): Guidance {
-  const { conditioning, cfgFactor } = addComposition(builder, positive, clip);
-  const cfg = Number((scale * cfgFactor).toFixed(6));
-  if (cfg > MAX_CFG)
-    throw new EndpointError(
-      "invalid_request",
-      `${fields.positive}: cfg_scale times the weights of the prompt's parts is ${cfg}, more than ${MAX_CFG} (text that ends in a colon and a number has that number as its weight)`,
-      { details: { field: fields.positive } },
-    );
-  return { model, positive: conditioning, negative: addPrompt(builder, negative, clip), cfg };
 }

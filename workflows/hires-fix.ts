@@ -3,11 +3,12 @@ import type { Link } from "../runtime/comfyui/graph.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { HiresSize } from "./hires-size.ts";
+import { addModelRuns, findUpscaleModel, modelEnlargement, type UpscaleModel } from "./upscalers.ts";
 
 export type HiresUpscaler =
   | { kind: "latent"; method: "bilinear" | "bicubic" | "nearest-exact" }
   | { kind: "image"; method: "lanczos" | "nearest-exact" }
-  | { kind: "model"; file: string };
+  | { kind: "model"; model: UpscaleModel };
 
 /** A1111's names, in its order; the latent ones are `/latent-upscale-modes`. A name that is missing here is an upscale model's. */
 const NAMED: Record<string, HiresUpscaler> = {
@@ -24,39 +25,16 @@ const NAMED: Record<string, HiresUpscaler> = {
 };
 const DEFAULT = "Latent";
 
-/** A1111's titles of models whose files are called otherwise. */
-const TITLES: Record<string, string> = {
-  "R-ESRGAN 4x+": "RealESRGAN_x4plus",
-  "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
-  "R-ESRGAN 2x+": "RealESRGAN_x2plus",
-  "R-ESRGAN General 4xV3": "realesr-general-x4v3",
-  "R-ESRGAN General WDN 4xV3": "realesr-general-wdn-x4v3",
-  "R-ESRGAN AnimeVideo": "realesr-animevideov3",
-};
-
 /**
  * @param name A1111's name or that of a model file, with or without its extension; null: its default.
  * @param models UpscaleModelLoader's list.
- * @throws EndpointError `unknown_model` with all there are.
+ * @throws EndpointError `unknown_model` with all there are, `unsupported_feature`.
  */
 export function findHiresUpscaler(name: string | null, models: readonly string[]): HiresUpscaler {
   const wanted = name || DEFAULT;
   const named = Object.hasOwn(NAMED, wanted) ? NAMED[wanted] : undefined;
   if (named) return named;
-  const stemOf = (file: string) =>
-    file
-      .split("/")
-      .at(-1)!
-      .replace(/\.[^.]+$/, "");
-  const stem = (Object.hasOwn(TITLES, wanted) ? TITLES[wanted]! : wanted).toLowerCase();
-  const file = models.find((model) => [model, stemOf(model)].some((other) => other.toLowerCase() === stem));
-  if (file !== undefined) return { kind: "model", file };
-  const available = [...Object.keys(NAMED), ...models.map(stemOf)];
-  throw new EndpointError(
-    "unknown_model",
-    `hr_upscaler: could not find upscaler named ${wanted}; there are: ${available.join(", ")}`,
-    { details: { field: "hr_upscaler", available } },
-  );
+  return { kind: "model", model: findUpscaleModel("hr_upscaler", wanted, models, Object.keys(NAMED)) };
 }
 
 const CELL = 8;
@@ -104,8 +82,7 @@ export function addHiresUpscale(
   }
   const decoded = builder.add("VAEDecode", { samples: latent, vae: decoder })(0);
   const isLarger = upscaleFactor(size) > 1;
-  const image =
-    upscaler.kind === "model" && isLarger ? addModelUpscale(builder, decoded, upscaler.file, size) : decoded;
+  const image = upscaler.kind === "model" ? addModelUpscale(builder, decoded, upscaler.model, size) : decoded;
   const scaled = builder.add("ImageScale", {
     image,
     // A1111 makes a picture smaller in one way only.
@@ -120,20 +97,12 @@ export function addHiresUpscale(
 const upscaleFactor = ({ first, upscaled }: HiresSize) =>
   Math.max(upscaled[0] / floorToCells(first[0]), upscaled[1] / floorToCells(first[1]));
 
-/** How often A1111 lets a model enlarge a picture that is not yet large enough. */
-const MAX_REPEATS = 3;
-const USUAL_FACTOR = 4;
-
-/** The model's own factor is told by nothing but its name. */
-function addModelUpscale(builder: GraphBuilder, image: Link, file: string, size: HiresSize): Link {
-  const match = /(?<!\d)(\d)x|x(\d)(?!\d)/i.exec(file);
-  const factor = Number(match?.[1] ?? match?.[2] ?? USUAL_FACTOR);
-  const needed = factor > 1 ? Math.ceil(Math.log(upscaleFactor(size)) / Math.log(factor) - 1e-9) : 1;
-  const upscale_model = builder.share("UpscaleModelLoader", { model_name: file })(0);
-  let larger = image;
-  for (let repeat = 0; repeat < Math.min(MAX_REPEATS, needed); repeat++)
-    larger = builder.add("ImageUpscaleWithModel", { upscale_model, image: larger })(0);
-  return larger;
+/** A1111 asks a model only for what is larger (modules/images.py, resize_image). */
+function addModelUpscale(builder: GraphBuilder, image: Link, model: UpscaleModel, size: HiresSize): Link {
+  const scale = upscaleFactor(size);
+  if (scale <= 1) return image;
+  const [width, height] = size.first.map(floorToCells) as [number, number];
+  return addModelRuns(builder, image, model, modelEnlargement(width, height, scale, model).runs);
 }
 
 /** The half of what is too much that lies left and above, and the rest. */

@@ -1,7 +1,7 @@
 /** What a prompt of A1111 is at each moment of a pass, ready to be encoded by ComfyUI. */
 import { EndpointError } from "../runtime/errors.ts";
 import { markedEmbeddings, toComfyuiText } from "./comfyui-text.ts";
-import { isBreak, parseAttention } from "./prompt-attention.ts";
+import { type Attention, isBreak, parseAttention } from "./prompt-attention.ts";
 import { splitComposition } from "./prompt-composition.ts";
 import { changesOf, parseSchedule, type SchedulePass, textAt } from "./prompt-schedule.ts";
 import { LAST_TIME } from "./sigma-table.ts";
@@ -27,7 +27,13 @@ export interface PromptPlanning {
   callTimes: readonly number[];
   /** Names of the embeddings on this worker. */
   embeddings: readonly string[];
+  emphasis?: Emphasis;
+  /** Told of what cannot be had; what it does not throw is left aside. */
+  refuse(refusal: EndpointError): void;
 }
+
+/** A1111's option: brackets weigh, weigh nothing, or are text like any other, and BREAK with them. */
+export type Emphasis = "Original" | "Ignore" | "None";
 
 /** Each is at least one node; an alternation changes with every step. */
 const MAX_RANGES = 1000;
@@ -36,14 +42,12 @@ const MAX_RANGES = 1000;
 export function planComposition(prompt: string, planning: PromptPlanning): PlannedPart[] {
   return splitComposition(prompt).map(({ text, weight }) => {
     if (weight < 0)
-      throw new EndpointError(
-        "unsupported_feature",
-        `${planning.field}: a part after AND cannot have a weight below 0`,
-        {
+      planning.refuse(
+        new EndpointError("unsupported_feature", `${planning.field}: a part after AND cannot have a weight below 0`, {
           details: { field: planning.field },
-        },
+        }),
       );
-    return { weight, ranges: planPrompt(text, planning) };
+    return { weight: Math.max(0, weight), ranges: planPrompt(text, planning) };
   });
 }
 
@@ -85,32 +89,36 @@ function edgeAfter(call: number, times: readonly number[]): { end: number; nextS
   return { end: share(time, lower), nextStart: share(higher, time) };
 }
 
-function chunksOf(text: string, { field, embeddings }: PromptPlanning): string[] {
-  const { segments, badWeight } = parseAttention(text);
+function chunksOf(text: string, planning: PromptPlanning): string[] {
+  const { field, embeddings, emphasis } = planning;
+  const { segments, badWeight }: Attention =
+    emphasis === "None" ? { segments: [{ text, weight: 1 }] } : parseAttention(text);
   if (badWeight !== undefined) throw invalid(field, `the weight "${badWeight}" is not a number`);
   const huge = segments.find(({ weight }) => !Number.isFinite(weight));
   if (huge) throw invalid(field, `the weight of "${huge.text}" is too large`);
-  for (const name of segments.flatMap((segment) => markedEmbeddings(segment.text)))
-    checkEmbedding(name, field, embeddings);
+  for (const name of segments.flatMap((segment) => markedEmbeddings(segment.text))) checkEmbedding(name, planning);
   const chunks: (typeof segments)[] = [[]];
   for (const segment of segments) {
     if (isBreak(segment)) chunks.push([]);
-    else chunks.at(-1)!.push(segment);
+    else chunks.at(-1)!.push(emphasis === "Ignore" ? { ...segment, weight: 1 } : segment);
   }
   const texts = chunks.map((chunk) => toComfyuiText(chunk, embeddings));
   // A BREAK at the end begins a chunk only if something follows.
   return texts.filter((chunk, index) => index === 0 || index < texts.length - 1 || chunk !== "");
 }
 
-function checkEmbedding(name: string, field: string, embeddings: readonly string[]): void {
+/** ComfyUI leaves an unknown one out. */
+function checkEmbedding(name: string, { field, embeddings, refuse }: PromptPlanning): void {
   const known = embeddings.some((file) =>
     [file, file.split("/").at(-1)].some((other) => other?.toLowerCase() === name.toLowerCase()),
   );
   if (known) return;
   const available = embeddings.length > 0 ? embeddings.join(", ") : "none";
-  throw new EndpointError("unknown_model", `${field}: embedding '${name}' not found; there are: ${available}`, {
-    details: { field, available: embeddings },
-  });
+  refuse(
+    new EndpointError("unknown_model", `${field}: embedding '${name}' not found; there are: ${available}`, {
+      details: { field, available: embeddings },
+    }),
+  );
 }
 
 const invalid = (field: string, message: string) =>

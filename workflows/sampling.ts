@@ -113,13 +113,22 @@ function addNoise(builder: GraphBuilder, noise: Noise, factor: number, drawnBefo
   })(0);
 }
 
-/** For AddNoise: the noise of the seeds, without variations, of one standard deviation. A1111 puts it under a mask. */
-export function addUnitNoise(builder: GraphBuilder, { sampler }: SamplingPass, { seeds, source }: Noise) {
+/** The noise of the seeds, without variations, of one standard deviation as the model's latents are scaled. A1111 puts it under a mask. */
+export function addUnitNoise(
+  builder: GraphBuilder,
+  { sampler }: SamplingPass,
+  { seeds, source }: Noise,
+  { model, zeros }: { model: Link; zeros: Link },
+): Link {
   const isExact = sampler.exact !== undefined;
   const noise = isExact
     ? addNoise(builder, { seeds, source }, 1, undefined)
     : builder.share("RandomNoise", { noise_seed: exactInteger(seeds[0]!) })(0);
-  return { noise, sigmas: builder.share(isExact ? "ComfyEndpointSigmas" : "ManualSigmas", { sigmas: "1" })(0) };
+  const sigmas = isExact
+    ? builder.share("ComfyEndpointSigmas", { sigmas: "1" })(0)
+    : // From 1 to 0 in one step: the noise is laid on as strong as the difference.
+      builder.share("KarrasScheduler", { steps: 1, sigma_max: 1, sigma_min: 1, rho: 7 })(0);
+  return builder.share("AddNoise", { model, noise, sigmas, latent_image: zeros })(0);
 }
 
 function addCore(builder: GraphBuilder, part: Part): Link {

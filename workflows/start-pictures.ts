@@ -29,12 +29,19 @@ export interface StartMask {
   isSoft: boolean;
 }
 
-/** The latent that picture `index` starts from. @param unitNoise adds the nodes of the noise under the mask. */
+interface Beginning {
+  encoder: Link;
+  emptyLatent: string;
+  /** Lays the noise under the mask on an empty latent. */
+  addNoise(zeros: Link): Link;
+}
+
+/** The latent that picture `index` starts from. */
 export function addStart(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  { encoder, model, unitNoise }: { encoder: Link; model: Link; unitNoise: () => { noise: Link; sigmas: Link } },
+  { encoder, emptyLatent, addNoise }: Beginning,
 ): Link {
   const pixels = addPicture(builder, start, index);
   let latent = builder.share("VAEEncode", { pixels, vae: encoder })(0);
@@ -45,11 +52,8 @@ export function addStart(
   if (start.mask === undefined) return latent;
   const mask = addMask(builder, start.mask);
   if (start.mask.content !== "picture") {
-    const zeros = addZeros(builder, start);
-    const source =
-      start.mask.content === "latent noise"
-        ? builder.share("AddNoise", { model, ...unitNoise(), latent_image: zeros })(0)
-        : zeros;
+    const zeros = addZeros(builder, start, emptyLatent);
+    const source = start.mask.content === "latent noise" ? addNoise(zeros) : zeros;
     const place = { x: 0, y: 0, resize_source: false };
     latent = builder.share("LatentCompositeMasked", { destination: latent, source, mask, ...place })(0);
   }
@@ -86,5 +90,5 @@ const addPicture = (builder: GraphBuilder, { files }: StartPictures, index: numb
 const addMask = (builder: GraphBuilder, { file }: StartMask): Link =>
   builder.share("LoadImageMask", { image: file, channel: "red" })(0);
 
-const addZeros = (builder: GraphBuilder, { size }: StartPictures): Link =>
-  builder.share("EmptyLatentImage", { ...size, batch_size: 1 })(0);
+const addZeros = (builder: GraphBuilder, { size }: StartPictures, emptyLatent: string): Link =>
+  builder.share(emptyLatent, { ...size, batch_size: 1 })(0);

@@ -1,6 +1,7 @@
 /** A1111's request field `infotext`: the parameters of a picture as the request's own (v1.10.1, modules/api/api.py, apply_infotext). */
 import { splitScheduler } from "../../workflows/sampler-names.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sdapi-samplers.ts";
+import type { Styles } from "../styles/styles.ts";
 import { optionsOf } from "./options.ts";
 import { type ParsedInfotext, parseInfotext } from "./parse.ts";
 
@@ -32,6 +33,7 @@ const SOURCES: Record<"txt2img" | "img2img", Record<string, Source>> = {
     ...BOTH_TABS,
     prompt: "Prompt",
     negative_prompt: "Negative prompt",
+    styles: "Styles array",
     cfg_scale: "CFG scale",
     width: "Size-1",
     height: "Size-2",
@@ -54,12 +56,13 @@ const SOURCES: Record<"txt2img" | "img2img", Record<string, Source>> = {
 
 /**
  * Fills what the request leaves unset from its `infotext`; `override_settings` option by option. Values are text where the infotext
- * has text: the request's own check reads them. Unlike A1111, `Use same ...` stays unset, and an unknown sampler keeps its name.
+ * has text: the request's own check reads them. Unlike A1111, `Use same ...` stays unset, an unknown sampler keeps its name, and styles
+ * that are found in the prompt are put back (A1111 makes a text of their list, which names none).
  */
-export function applyInfotext(request: Fields, tab: keyof typeof SOURCES): Fields {
+export function applyInfotext(request: Fields, tab: keyof typeof SOURCES, styles?: Styles): Fields {
   const { infotext, override_settings: own } = request;
   if (typeof infotext !== "string" || infotext === "" || infotext === PLACEHOLDER) return request;
-  const parameters = parseInfotext(infotext);
+  const parameters = parseInfotext(infotext, styles);
   const filled: Fields = { ...request };
   for (const [field, source] of Object.entries(SOURCES[tab])) {
     if (field in request) continue;
@@ -71,7 +74,7 @@ export function applyInfotext(request: Fields, tab: keyof typeof SOURCES): Field
   return filled;
 }
 
-type Named = string | number | boolean | undefined;
+type Named = ParsedInfotext[string] | undefined;
 
 /** The names by which A1111 knows them; the sampler's own scheduler is `Automatic`. */
 function samplerOf(samplerName: Named, schedulerName: Named): { sampler: string; scheduler: string } {

@@ -58,8 +58,8 @@ export function optionsOf(parameters: ParsedInfotext): Record<string, OptionValu
 }
 
 /** To the type of the option's default, by Python's rules. */
-function cast(value: OptionValue, fallback: OptionValue): OptionValue {
+function cast(value: OptionValue | readonly string[], fallback: OptionValue): OptionValue {
   if (typeof fallback === "boolean") return value !== "False" && Boolean(value);
-  if (typeof fallback === "number") return Number.isNaN(Number(value)) ? value : Number(value);
+  if (typeof fallback === "number") return Number.isNaN(Number(value)) ? String(value) : Number(value);
   return String(value);
 }

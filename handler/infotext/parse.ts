@@ -1,10 +1,14 @@
 /** Reads infotexts as A1111 v1.10.1 does (modules/infotext_utils.py, parse_generation_parameters). */
+import { Styles } from "../styles/styles.ts";
 import { usesEmphasis } from "./emphasis.ts";
 import { strip } from "./python.ts";
 import { hasHiresStyles, oldBehaviour } from "./versions.ts";
 
-/** By A1111's labels. What the text says is text; numbers and truth values are A1111's own defaults. */
-export type ParsedInfotext = Record<string, string | number | boolean>;
+/** By A1111's labels. What the text says is text; numbers and truth values are A1111's own defaults; the list is of styles' names. */
+export type ParsedInfotext = Record<string, string | number | boolean | readonly string[]>;
+type Found = Map<string, ParsedInfotext[string]>;
+
+const NO_STYLES = new Styles();
 
 const NEGATIVE = "Negative prompt:";
 /** A line with fewer parameters is part of the prompt. */
@@ -35,14 +39,17 @@ const DEFAULTS: ParsedInfotext = {
   "Refiner switch by sampling steps": false,
 };
 
-/** Never throws: what cannot be read is prompt text. There always are `Prompt` and `Negative prompt`. */
-export function parseInfotext(text: string): ParsedInfotext {
+/**
+ * Never throws: what cannot be read is prompt text. There always are `Prompt` and `Negative prompt`.
+ * @param styles those that are looked for in the prompts, to be told as `Styles array`.
+ */
+export function parseInfotext(text: string, styles: Styles = NO_STYLES): ParsedInfotext {
   const lines = strip(text).split("\n");
   const parameters = findParameters(lines.at(-1)!);
   if (parameters.length >= MIN_PARAMETERS) lines.pop();
-  const { prompt, negativePrompt } = splitPrompts(lines);
+  const written = splitPrompts(lines);
 
-  const found = new Map<string, string | number | boolean>();
+  const found: Found = new Map();
   for (const [label, written] of parameters.length >= MIN_PARAMETERS ? parameters : []) {
     if (written === "") continue;
     const value = unquote(written);
@@ -50,7 +57,7 @@ export function parseInfotext(text: string): ParsedInfotext {
     if (size) found.set(`${label}-1`, size[1]!).set(`${label}-2`, size[2]!);
     else found.set(label, value);
   }
-  forgetEqualHiresPrompts(found, prompt, negativePrompt);
+  const { prompt, negativePrompt } = takeStyles(found, written, styles);
   const hypernet = found.get("Hypernet");
   const tag = hypernet === undefined ? "" : `<hypernet:${hypernet}:${found.get("Hypernet strength") ?? "1.0"}>`;
   found.set("Prompt", prompt + tag).set("Negative prompt", negativePrompt);
@@ -65,7 +72,12 @@ export function parseInfotext(text: string): ParsedInfotext {
   return Object.fromEntries(found);
 }
 
-function splitPrompts(lines: readonly string[]): { prompt: string; negativePrompt: string } {
+interface WrittenPrompts {
+  prompt: string;
+  negativePrompt: string;
+}
+
+function splitPrompts(lines: readonly string[]): WrittenPrompts {
   const texts = { prompt: "", negativePrompt: "" };
   let current: keyof typeof texts = "prompt";
   for (const untrimmed of lines) {
@@ -119,16 +131,28 @@ export function unquote(text: string): string {
   }
 }
 
-/** A hires prompt that says what the prompt says is none. */
-function forgetEqualHiresPrompts(found: Map<string, unknown>, prompt: string, negativePrompt: string): void {
+/**
+ * Takes the styles out of the prompts, unless those of hires fix have others; a hires prompt that says what the prompt says is none.
+ * @returns the prompts without styles.
+ */
+function takeStyles(found: Found, written: WrittenPrompts, styles: Styles): WrittenPrompts {
+  const { names, ...bare } = styles.extract(written);
   const [positive, negative] = [found.get("Hires prompt"), found.get("Hires negative prompt")];
-  if ((positive === undefined && negative === undefined) || !hasHiresStyles(found.get("Version"))) return;
-  found.set("Hires prompt", positive === undefined || positive === prompt ? "" : positive);
-  found.set("Hires negative prompt", negative === undefined || negative === negativePrompt ? "" : negative);
+  if ((positive !== undefined || negative !== undefined) && hasHiresStyles(found.get("Version"))) {
+    const hires = styles.extract({
+      prompt: String(positive ?? written.prompt),
+      negativePrompt: String(negative ?? written.negativePrompt),
+    });
+    if (hires.names.join("\n") !== names.join("\n")) return written;
+    found.set("Hires prompt", hires.prompt === bare.prompt ? "" : hires.prompt);
+    found.set("Hires negative prompt", hires.negativePrompt === bare.negativePrompt ? "" : hires.negativePrompt);
+  }
+  if (names.length > 0) found.set("Styles array", names);
+  return bare;
 }
 
 /** Before A1111 1.0 `Size` was the hires size, and the first pass had its own entry; 0x0 let A1111 choose. */
-function restoreFirstPassSize(found: Map<string, string | number | boolean>): void {
+function restoreFirstPassSize(found: Found): void {
   const [firstWidth, firstHeight] = [found.get("First pass size-1"), found.get("First pass size-2")];
   if (firstWidth === undefined || firstHeight === undefined) return;
   const [width, height] = [Number(found.get("Size-1") ?? 512), Number(found.get("Size-2") ?? 512)];

@@ -4,15 +4,19 @@ import { DEFAULT_BETA } from "../../workflows/sdapi-schedule.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import type { Parameters } from "../infotext/write.ts";
 import type { Common } from "../request/sdapi/common.ts";
+import type { Options } from "../request/sdapi/options.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
+import { isResized } from "../request/sdapi/seeds.ts";
 
 /** These draw by time steps, not by sigmas, and leave their schedule out. */
 const BY_TIME_STEPS = new Set(["DDIM", "DDIM CFG++", "PLMS", "UniPC"]);
 const WITH_RHO = new Set(["Karras", "Polyexponential"]);
 
 /** What A1111 has among its extra parameters. ComfyUI's core samplers scale noise as A1111 does with `sgm_noise_multiplier`. */
-export function samplingParameters({ options }: SdapiRequest, sampler: ResolvedSampler): Parameters {
+export function samplingParameters(request: SdapiRequest, sampler: ResolvedSampler): Parameters {
   const { schedulerLabel, samplerName, eta, exact } = sampler;
+  // ComfyUI's core samplers take none of them.
+  const options: Options = exact === undefined ? {} : request.options;
   const isByTimes = BY_TIME_STEPS.has(samplerName);
   const isScheduled = schedulerLabel !== "Automatic" && !isByTimes;
   const etaLabel = samplerName.startsWith("DDIM") ? "Eta DDIM" : "Eta";
@@ -43,17 +47,20 @@ export function samplingParameters({ options }: SdapiRequest, sampler: ResolvedS
 }
 
 /** What A1111 tells of a picture's noise. That of an engine without our own nodes is what A1111 draws with `randn_source: CPU`. */
-export function noiseParameters({ fields, options }: SdapiRequest, common: Common, index: number): Parameters {
-  const { sampler, subseeds } = common;
-  const { seed_resize_from_w: width, seed_resize_from_h: height } = fields;
-  const source = sampler.exact === undefined ? "CPU" : options.randn_source;
+export function noiseParameters({ options }: SdapiRequest, common: Common, index: number): Parameters {
+  const { sampler, subseeds, variation } = common;
+  const isExact = sampler.exact !== undefined;
+  const source = isExact ? (options.randn_source ?? "GPU") : "CPU";
+  const seedDelta = isExact && sampler.usesSeedDelta && options.eta_noise_seed_delta;
   return {
-    ...(fields.subseed_strength !== 0 && {
+    ...(variation.strength !== 0 && {
       "Variation seed": subseeds[index],
-      "Variation seed strength": new PythonFloat(fields.subseed_strength),
+      "Variation seed strength": new PythonFloat(variation.strength),
     }),
-    ...(width > 0 && height > 0 && { "Seed resize from": `${width}x${height}` }),
-    ...(options.eta_noise_seed_delta && sampler.usesSeedDelta && { ENSD: options.eta_noise_seed_delta }),
+    ...(isResized(variation) && {
+      "Seed resize from": `${variation.resizeFrom.width}x${variation.resizeFrom.height}`,
+    }),
+    ...(seedDelta && { ENSD: seedDelta }),
     ...(source !== "GPU" && { RNG: source }),
   };
 }

@@ -1,11 +1,17 @@
 /** A1111's answer: base64 pictures, the parameters, and `info` as JSON in a string. */
 import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
+import { isInpaintingModel } from "../../workflows/model-family.ts";
+import type { Models } from "../../workflows/models.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
 import type { Common } from "../request/sdapi/common.ts";
+import { withoutPictures } from "../request/sdapi/controlnet/echo.ts";
 import type { CommonFields, Img2ImgFields } from "../request/sdapi/fields.ts";
+import { wantsGrid } from "../request/sdapi/grid.ts";
+import type { Hashes } from "../request/sdapi/hashes.ts";
+import type { Options } from "../request/sdapi/options.ts";
 import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
@@ -18,6 +24,7 @@ const VERSION = `comfy-endpoint ${version}`;
 export interface SdapiGeneration {
   request: SdapiRequest;
   common: Common;
+  hashes: Hashes;
   /** Of the first pass, as asked for. */
   width: number;
   height: number;
@@ -25,11 +32,16 @@ export interface SdapiGeneration {
   denoisingStrength: number | null;
   /** By A1111's labels, in its order; null: `info` has the label, the infotext has not. */
   extraParameters: Parameters;
+  /** How many maps of ControlNets come after the pictures. */
+  shownMaps?: number;
 }
 
 /** The pictures get their infotexts, and the answer tells them. */
 export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
-  const infotexts = generation.common.seeds.map((_, index) => infotext(generation, index));
+  const { seeds } = generation.common;
+  const ofPictures = seeds.map((_, index) => infotext(generation, index));
+  // A grid has the infotext of its first picture.
+  const infotexts = wantsGrid(generation.request, seeds.length) ? [ofPictures[0]!, ...ofPictures] : ofPictures;
   return {
     finish: (artifacts) =>
       artifacts.map((artifact, index) =>
@@ -40,14 +52,15 @@ export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "fini
 }
 
 /**
- * `images` holds one picture per seed, unless `send_images` is false; `outputs` (ours) tells where they lie when there is a bucket.
+ * `images` holds one picture per seed, unless `send_images` is false. Ours are `outputs`, which tells where they lie when there is a
+ * bucket, and `warnings`, both only where there is something to tell.
  * @throws EndpointError `no_outputs` when a picture is missing.
  */
 function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], { outputs }: Completed) {
-  const { fields } = generation.request;
-  const { seeds } = generation.common;
-  if (outputs.length !== seeds.length)
-    throw new EndpointError("no_outputs", `${seeds.length} pictures were due and ${outputs.length} came`);
+  const { fields, notes } = generation.request;
+  const due = infotexts.length + (generation.shownMaps ?? 0);
+  if (outputs.length !== due)
+    throw new EndpointError("no_outputs", `${due} pictures were due and ${outputs.length} came`);
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
@@ -58,18 +71,21 @@ function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], 
     },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
+    ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
 
-/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for. */
+/** A1111 sends back every field, but for the pictures of img2img, unless that is asked for; those of ControlNet units, which it sends, are left out. */
 function echoOf(fields: CommonFields): object {
   const { init_images, include_init_images } = fields as Partial<Img2ImgFields>;
-  return init_images && !include_init_images ? { ...fields, init_images: null, mask: null } : fields;
+  const echo = { ...fields, alwayson_scripts: withoutPictures(fields.alwayson_scripts) };
+  return init_images && !include_init_images ? { ...echo, init_images: null, mask: null } : echo;
 }
 
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
-  const { fields } = generation.request;
-  const { seeds, subseeds, sampler, models, written } = generation.common;
+  const { hashes } = generation;
+  const { fields, notes } = generation.request;
+  const { seeds, subseeds, variation, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
   const [subseed = 0n] = subseeds;
@@ -82,7 +98,7 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     all_seeds: seeds.map(exactInteger),
     subseed: exactInteger(subseed),
     all_subseeds: subseeds.map(exactInteger),
-    subseed_strength: fields.subseed_strength,
+    subseed_strength: variation.strength,
     width: generation.width,
     height: generation.height,
     sampler_name: sampler.samplerName,
@@ -92,22 +108,26 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     restore_faces: false,
     face_restoration_model: null,
     sd_model_name: stem(models.checkpoint),
-    sd_model_hash: null,
+    sd_model_hash: hashes.model,
     sd_vae_name: models.vae ?? null,
-    sd_vae_hash: null,
-    seed_resize_from_w: fields.seed_resize_from_w,
-    seed_resize_from_h: fields.seed_resize_from_h,
+    sd_vae_hash: hashes.vae,
+    seed_resize_from_w: variation.resizeFrom.width,
+    seed_resize_from_h: variation.resizeFrom.height,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
     extra_generation_params: { ...generation.extraParameters, ...samplingParameters(generation.request, sampler) },
-    index_of_first_image: 0,
+    index_of_first_image: infotexts.length - seeds.length,
     infotexts,
-    styles: [],
+    styles: fields.styles ?? [],
     job_timestamp: new Date().toISOString().replace(/\D/g, "").slice(0, 14),
     clip_skip: models.clipSkip,
-    is_using_inpainting_conditioning: false,
+    is_using_inpainting_conditioning: usesMask(models),
     version: VERSION,
+    ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
+
+/** Also where there is no mask: A1111 then gives the model one that covers all. */
+const usesMask = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
 /** Numbers under these labels are floats in A1111, also where they are whole. */
 const FLOATS = new Set([
@@ -135,9 +155,9 @@ const withFloats = (parameters: Parameters): Parameters =>
   );
 
 function infotext(generation: SdapiGeneration, index: number): string {
-  const { width, height } = generation;
-  const { fields } = generation.request;
-  const { seeds, sampler, models, written } = generation.common;
+  const { width, height, hashes } = generation;
+  const { fields, options } = generation.request;
+  const { seeds, sampler, models, written, tokenMerging } = generation.common;
   return writeInfotext({
     prompt: written.positive,
     negativePrompt: written.negative,
@@ -148,15 +168,36 @@ function infotext(generation: SdapiGeneration, index: number): string {
       "CFG scale": new PythonFloat(fields.cfg_scale),
       Seed: seeds[index],
       Size: `${width}x${height}`,
+      "Model hash": hashes.model,
       Model: stem(models.checkpoint),
+      "VAE hash": hashes.vae,
       VAE: models.vae,
+      "Conditional mask weight": usesMask(models) ? new PythonFloat(1) : null,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
+      "Token merging ratio": tokenMerging.first || null,
+      "Token merging ratio hr": tokenMerging.second || null,
       ...noiseParameters(generation.request, generation.common, index),
       ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
       ...withFloats(samplingParameters(generation.request, sampler)),
       Version: VERSION,
+      ...leftOut(options),
     },
   });
+}
+
+/** What options switch off. */
+function leftOut(options: Options): Parameters {
+  const switches = {
+    Model: options.add_model_name_to_info,
+    "Model hash": options.add_model_hash_to_info,
+    VAE: options.add_vae_name_to_info,
+    "VAE hash": options.add_vae_hash_to_info,
+    Version: options.add_version_to_infotext,
+    "Lora hashes": options.lora_add_hashes_to_infotext,
+    "TI hashes": options.textual_inversion_add_hashes_to_infotext,
+  };
+  const off = Object.entries(switches).filter(([, isAdded]) => isAdded === false);
+  return Object.fromEntries(off.map(([label]) => [label, null]));
 }
 
 const stem = (file: string) =>

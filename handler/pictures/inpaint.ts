@@ -42,6 +42,8 @@ export interface PreparedPictures {
   imageMask: Raster | undefined;
   /** Of the latent, in pixels. */
   size: Size;
+  /** What is painted of the mask's picture, where that is not everything. */
+  region: Region | undefined;
   /** What the infotext says about it, in A1111's order (`extra_generation_params`). */
   infotext: Record<string, string | number>;
   /** What A1111 tells the caller. */
@@ -72,6 +74,7 @@ export async function prepareInpaint(request: InpaintRequest): Promise<PreparedP
     mask: masks && latentMask(masks.painted, size, request.maskRound),
     imageMask: masks && cropToLatent(masks.painted),
     size,
+    region: masks?.region,
     infotext,
     notes: isBlank ? ['Unable to perform "Inpaint Only mask" because mask is blank, switch to img2img mode.'] : [],
     restore(painted, index) {

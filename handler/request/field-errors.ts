@@ -8,11 +8,24 @@ export function fieldErrors(error: z.ZodError, path: readonly (string | number)[
     field: [...path, ...issue.path.map(String)].join("."),
     message: issue.message,
   }));
+  return issuesError(issues);
+}
+
+/** What is wrong with a field; the kind of a complaint of pydantic's, where its message does not tell, and what it adds. */
+export interface FieldIssue {
+  /** With dots between the names of what lies within each other; empty for the whole payload. */
+  field: string;
+  message: string;
+  type?: string;
+  ctx?: Record<string, unknown>;
+}
+
+export function issuesError(issues: readonly FieldIssue[]): EndpointError {
   const text = issues.map(({ field, message }) => (field === "" ? message : `${field}: ${message}`)).join("; ");
   return new EndpointError("invalid_request", text, { details: { issues } });
 }
 
 /** One field at fault. */
 export function invalidField(field: string, message: string): EndpointError {
-  return new EndpointError("invalid_request", `${field}: ${message}`, { details: { issues: [{ field, message }] } });
+  return issuesError([{ field, message }]);
 }

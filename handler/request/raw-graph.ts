@@ -7,7 +7,7 @@ import { encodeNative } from "../outputs/native-response.ts";
 import { parseDelivery } from "./delivery.ts";
 import { fieldErrors } from "./field-errors.ts";
 import { invocationId } from "./invocation-id.ts";
-import type { Request } from "./request.ts";
+import type { GraphRequest } from "./request.ts";
 
 /** Options of the imitated APIs that would change what happens, and cannot be honoured: never ignored in silence. */
 const UNSUPPORTED = [
@@ -43,7 +43,7 @@ export function parseGraphRequest({
   graph: unknown;
   options: Record<string, unknown>;
   isComfyuiApi?: boolean;
-}): Request {
+}): GraphRequest {
   const unsupported = UNSUPPORTED.find((name) => given[name] !== undefined && given[name] !== null);
   if (unsupported) throw new EndpointError("unsupported_feature", `${unsupported}: this option is not available`);
   const parsed = options.safeParse(given);

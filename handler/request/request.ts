@@ -14,6 +14,8 @@ export interface Inventory {
   catalogue: Catalogue;
   /** Those of them that lie on a disk of ours. */
   models: ModelFiles;
+  /** Whether ComfyUI's lists were read for this request; before that, a name that is missing may be that of a new file. */
+  isFresh: boolean;
 }
 
 export interface Request {
@@ -24,8 +26,22 @@ export interface Request {
   delivery: Delivery;
   /** `extra_data` of the prompt. */
   extraData: Record<string, unknown>;
+  /** Only where ComfyUI is not needed at all: `build` is then not asked. */
+  make?(signal: AbortSignal): Promise<Made>;
   /** @throws EndpointError that names what this engine lacks or what is wrong with the graph. */
+  build(inventory: Inventory): Promise<BuiltGraph | Made>;
+}
+
+/** A request that ComfyUI is always needed for. */
+export interface GraphRequest extends Request {
   build(inventory: Inventory): Promise<BuiltGraph>;
+}
+
+/** Outputs that are there. */
+export interface Made {
+  artifacts: Artifact[];
+  /** The answer's JSON in the dialect's own shape. */
+  encode(done: Delivered): unknown;
 }
 
 export interface BuiltGraph {
@@ -34,17 +50,22 @@ export interface BuiltGraph {
   inputs?: readonly InputFile[];
   /** What is done to picture `index` of the outputs, a PNG file, before it gets the format that was asked for. */
   retouch?(picture: Buffer, index: number): Promise<Buffer>;
+  /** Makes of all pictures, PNG files, those that are delivered; after `retouch`. */
+  compose?(pictures: Buffer[]): Promise<Buffer[]>;
   /** What is done to the outputs before they are delivered. */
-  finish?(artifacts: Artifact[]): Artifact[];
+  finish?(artifacts: Artifact[]): Artifact[] | Promise<Artifact[]>;
   /** The answer's JSON in the dialect's own shape. */
   encode(done: Completed): unknown;
 }
 
-export interface Completed {
+export interface Delivered {
   id: string;
+  outputs: DeliveredOutput[];
+  timings: Timings;
+}
+
+export interface Completed extends Delivered {
   /** As it was executed. */
   graph: Graph;
   run: PromptResult;
-  outputs: DeliveredOutput[];
-  timings: Timings;
 }

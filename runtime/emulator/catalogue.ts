@@ -1,6 +1,6 @@
 /** The node catalogue captured from ComfyUI 0.33.0 (`object_info.json`): what exists, and what each class takes and gives. */
 import { readdirSync, readFileSync } from "node:fs";
-import { OWN_NODES } from "./own-nodes.ts";
+import { OWN_CLASSES } from "./own-classes.ts";
 import { dumps, loads } from "./python.ts";
 
 /** `[TYPE, options?]`; an old-style combo has its list of values where the type stands. */
@@ -68,11 +68,11 @@ export class Catalogue {
 
   /**
    * @param inputFolder where the choices of LoadImage and its kin live; read anew at each look
-   * @param hasOwnNodes whether our own nodes were loaded beside ComfyUI's
+   * @param hasOwnClasses whether our own nodes were loaded beside ComfyUI's
    */
-  constructor(inputFolder: string, hasOwnNodes: boolean) {
-    const recorded = loads(readFileSync(new URL("object_info.json", import.meta.url), "utf8"));
-    this.#classes = { ...(recorded as Record<string, NodeClass>), ...(hasOwnNodes && OWN_NODES) };
+  constructor(inputFolder: string, hasOwnClasses: boolean) {
+    const captured = loads(readFileSync(new URL("object_info.json", import.meta.url), "utf8"));
+    this.#classes = { ...(captured as Record<string, NodeClass>), ...(hasOwnClasses && OWN_CLASSES) };
     this.#inputFolder = inputFolder;
   }
 

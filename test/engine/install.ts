@@ -42,8 +42,7 @@ const MODEL_FOLDERS = ["checkpoints", "loras", "controlnet", "upscale_models", "
  * Progress goes to stderr. Throws when a step fails, with the last lines of its output.
  */
 export async function installRealEngine(): Promise<RealEngine> {
-  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "comfy-endpoint");
-  await mkdir(cache, { recursive: true });
+  const cache = await cacheFolder();
 
   const givenHome = process.env["COMFYUI_HOME"];
   const home = givenHome ? resolve(givenHome) : join(cache, `comfyui-${BUNDLED_VERSION}`, "ComfyUI");
@@ -75,6 +74,25 @@ export async function installRealEngine(): Promise<RealEngine> {
     ...["--database-url", "sqlite:///:memory:"],
   ];
   return { command, cwd: home, version, modelsConfig, home, python };
+}
+
+const WEBUIAPI = "webuiapi==0.9.17";
+
+/** Installs A1111's client of the Python package index into a virtual environment of its own. @returns its interpreter. */
+export async function installWebuiapi(): Promise<string> {
+  const venv = join(await cacheFolder(), "venv-webuiapi-0.9.17");
+  await once(venv, "installing webuiapi", async (folder) => {
+    await run("python3", ["-m", "venv", folder]);
+    // aiohttp is what its asynchronous calls use.
+    await run(join(folder, "bin", "python"), ["-m", "pip", "install", "-q", WEBUIAPI, "aiohttp"]);
+  });
+  return join(venv, "bin", "python");
+}
+
+async function cacheFolder(): Promise<string> {
+  const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "comfy-endpoint");
+  await mkdir(cache, { recursive: true });
+  return cache;
 }
 
 /** Makes `target` by `make(folder)` unless it exists. The rename is the commit: whoever comes second throws its own copy away. */

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import sharp from "sharp";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
 import { SDAPI_SAMPLERS } from "../../workflows/sdapi-samplers.ts";
@@ -6,6 +7,7 @@ import recordedErrors from "../fixtures/sdapi/errors.json" with { type: "json" }
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
+import { rampPng } from "../support/ramp.ts";
 
 const PATIENCE = { timeout: 10_000 };
 const PREFIX = "/sdapi/v1";
@@ -97,10 +99,24 @@ describe("lists", () => {
   });
 
   test("what ComfyUI knows nothing of is empty, as on a bare installation", async () => {
-    for (const path of ["hypernetworks", "face-restorers", "prompt-styles", "extensions"] as const)
+    for (const path of ["hypernetworks", "face-restorers", "extensions"] as const)
       expect(await get(`/${path}`), path).toEqual(recorded.routes[path]);
-    expect(await get("/scripts")).toEqual({ txt2img: [], img2img: [] });
     expect(await get("/cmd-flags")).toEqual({ api: true, nowebui: true });
+  });
+
+  test("scripts are those of A1111 whose work is done here, with what there is to choose from", async () => {
+    const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
+    expect(await get("/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
+    const choices: Record<string, string[]> = {
+      Checkpoint: (await get<Model[]>("/sd-models")).map(({ title }) => title),
+      "Sampling method": namesOf(await get<Item[]>("/samplers")),
+      "Schedule type": (await get<{ label: string }[]>("/schedulers")).map(({ label }) => label),
+    };
+    const expected = recorded.script_info.map((script) => ({
+      ...script,
+      args: script.args.map((it) => (it.choices ? { ...it, choices: choices[it.label] } : it)),
+    }));
+    expect(await get("/script-info")).toEqual(expected);
   });
 
   test("memory is the engine's", async () => {
@@ -137,9 +153,15 @@ describe("options", () => {
     const refused = await post("/options", { sd_model_checkpoint: "nope" });
     expect(refused.status).toBe(404);
     expect(await refused.json()).toMatchObject({ detail: expect.stringMatching(/^model 'nope' not found.*tiny-sd15/) });
-    const set = await post("/options", { CLIP_stop_at_last_layers: 2 });
-    expect(set.headers.get("x-options-without-effect")).toBe("CLIP_stop_at_last_layers");
-    await post("/options", { CLIP_stop_at_last_layers: 1 });
+    const set = await post("/options", { CLIP_stop_at_last_layers: 2, tiling: true, font: "x" });
+    expect(set.headers.get("x-options-without-effect")).toBe("tiling, font");
+    const { info, warnings } = (await (await post("/txt2img", quickTxt2Img({ prompt: "a fox" }))).json()) as {
+      info: string;
+      warnings: string[];
+    };
+    expect(JSON.parse(info)).toMatchObject({ clip_skip: 2 });
+    expect(warnings).toEqual(["options that were set on this worker have no effect: tiling"]);
+    await post("/options", { CLIP_stop_at_last_layers: 1, tiling: false, font: "" });
   });
 });
 
@@ -205,10 +227,18 @@ const DIFFERENCES: Record<string, (difference: Difference) => boolean> = {
   "ComfyUI takes no negative scale": ({ request, status }) => status === 422 && request.includes('"cfg_scale":-1'),
   "a script that is switched off, or has nothing to do, does no harm": ({ wanted, request, status }) =>
     wanted.status === 422 && status === 200 && /"(script_name|alwayson_scripts)":/.test(request),
+  "A1111's words, with the name of the error that is ours": ({ wanted, status, body }) =>
+    status === wanted.status && body["detail"] === (wanted.response as { detail?: unknown } | undefined)?.detail,
+  "an option's value that would fail every later request": ({ path, status, body }) =>
+    path === "/sdapi/v1/options" && status === 422 && "detail" in body,
   "no such picture format, which A1111's API does not look at": ({ request, status }) =>
     status === 422 && request.includes('"samples_format":"gif"'),
   "a second pass has a strength of at most 1": ({ request, status }) =>
     status === 422 && request.includes('"denoising_strength":2'),
+  "a number that means nothing is refused, where A1111 takes the next best": ({ path, request, status }) =>
+    status === 422 &&
+    path.endsWith("/img2img") &&
+    /"(resize_mode":(4|-1)|denoising_strength":-|inpainting_fill":9|inpaint_full_res_padding":-)/.test(request),
   "a list of pairs is no object": ({ request, status }) => status === 422 && request.includes('"override_settings":[]'),
 };
 
@@ -238,6 +268,19 @@ function withoutDocument(response: unknown): unknown {
 }
 
 describe("A1111's answers to bad and odd bodies", () => {
+  const pictures: Record<string, string> = {};
+  beforeAll(async () => {
+    const base64 = async (mode?: "RGBA" | "L") => (await rampPng(64, 64, mode)).toString("base64");
+    pictures["@png64"] = await base64();
+    pictures["@rgba64"] = await base64("RGBA");
+    pictures["@gray64"] = await base64("L");
+    pictures["@dataurl_png64"] = `data:image/png;base64,${pictures["@png64"]}`;
+    pictures["@jpg64"] = (
+      await sharp(await rampPng(64, 64))
+        .jpeg()
+        .toBuffer()
+    ).toString("base64");
+  });
   const cases = (recordedErrors.cases as Recorded[]).filter(
     // png-info's, whose bodies are pictures, have a test of their own.
     ({ method, path }) => SDAPI_ROUTES[`${method} ${path.replace(PREFIX, "")}`] !== null && !path.endsWith("/png-info"),
@@ -258,7 +301,8 @@ describe("A1111's answers to bad and odd bodies", () => {
 
   async function compare(wanted: Recorded): Promise<string | undefined> {
     const { method, path } = wanted;
-    const request = wanted.raw ?? (wanted.body === undefined ? "" : JSON.stringify(wanted.body));
+    const written = wanted.raw ?? (wanted.body === undefined ? "" : JSON.stringify(wanted.body));
+    const request = written.replace(/@\w+/g, (name) => pictures[name] ?? name);
     const response = await fetch(endpoint.url + path, {
       method,
       headers: { "content-type": wanted.content_type ?? "application/json" },

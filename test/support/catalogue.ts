@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Inventory } from "../../handler/request/request.ts";
 import { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { createClient } from "../../runtime/comfyui/client.ts";
-import { OWN_NODES } from "../../runtime/emulator/own-nodes.ts";
+import { OWN_CLASSES } from "../../runtime/emulator/own-classes.ts";
 import { ModelFiles } from "../../runtime/model-files.ts";
 
 const objectInfo = JSON.parse(
@@ -29,7 +29,7 @@ export function loadCatalogue(
   ]);
   return Catalogue.load({
     ...createClient("http://unused.invalid"),
-    objectInfo: async () => ({ ...objectInfo, ...(nodes === "own" && OWN_NODES), ...Object.fromEntries(replaced) }),
+    objectInfo: async () => ({ ...objectInfo, ...(nodes === "own" && OWN_CLASSES), ...Object.fromEntries(replaced) }),
     embeddings: async () => ["tiny-embedding"],
   });
 }
@@ -38,4 +38,5 @@ export function loadCatalogue(
 export const loadInventory = async (checkpoints?: readonly string[], nodes: Nodes = "core"): Promise<Inventory> => ({
   catalogue: await loadCatalogue(checkpoints, {}, nodes),
   models: new ModelFiles(() => ({})),
+  isFresh: true,
 });

@@ -35,12 +35,13 @@ export interface RunningEndpoint {
 const realEngine = process.env["ENGINE_UNDER_TEST"];
 const realCommand = realEngine && JSON.stringify((JSON.parse(realEngine) as { command: string[] }).command);
 
-/** Settings of the engine under test: the emulator (as slow as a real engine on a CPU), unless the run names a real one. */
+/** The emulator, as slow as a real engine on a CPU. */
+export const EMULATOR_ENVIRONMENT = { ENGINE: "emulator", COMFYUI_ARGS: "--step-delay 10" };
+
+/** Settings of the engine under test: the emulator, unless the run names a real one. */
 export function engineEnvironment(): Record<string, string> {
   // One thread: the tiny models gain nothing from more, and lose much where the cores are shared.
-  return realCommand
-    ? { COMFYUI_COMMAND: realCommand, OMP_NUM_THREADS: "1" }
-    : { ENGINE: "emulator", COMFYUI_ARGS: "--step-delay 10" };
+  return realCommand ? { COMFYUI_COMMAND: realCommand, OMP_NUM_THREADS: "1" } : EMULATOR_ENVIRONMENT;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Writes the README's tables from the code: `node test/support/write-docs.ts`. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
+import { CONTROLNET_PREFIX, CONTROLNET_ROUTES, SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
 import { settingsTable } from "../../handler/config.ts";
 import { ERRORS } from "../../runtime/errors.ts";
 
@@ -26,8 +26,14 @@ function errorsTable(): string {
 }
 
 function sdapiRoutesTable(): string {
-  const rows = Object.entries(SDAPI_ROUTES).map(([route, answer]) => `| \`${route}\` | ${answer ?? "501"} |`);
-  return ["| below `/sdapi/v1` | what it answers |", "|---|---|", ...rows].join("\n");
+  const extension = Object.entries(CONTROLNET_ROUTES).map(([route, answer]) => {
+    const [method, path] = route.split(" ");
+    return [`${method} ${CONTROLNET_PREFIX}${path}` as const, answer] as const;
+  });
+  const rows = [...Object.entries(SDAPI_ROUTES), ...extension].map(
+    ([route, answer]) => `| \`${route}\` | ${answer ?? "501"} |`,
+  );
+  return ["| below `/sdapi/v1`; `/controlnet` stands on its own | what it answers |", "|---|---|", ...rows].join("\n");
 }
 
 if (import.meta.main) writeFileSync(README, withTables(readFileSync(README, "utf8")));

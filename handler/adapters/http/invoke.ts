@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
-import type { Dialect, Invocation, InvocationResult } from "../../invocation.ts";
+import type { Dialect, InvocationResult } from "../../invocation.ts";
 import { invalidField } from "../../request/field-errors.ts";
 import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
@@ -13,7 +13,7 @@ export async function invokeFromHttp(
   endpoint: Endpoint,
   bodies: BodyReader,
   dialect: Dialect,
-  { parse, options }: { parse?: (text: string) => unknown; options?: Invocation["options"] } = {},
+  parse?: (text: string) => unknown,
 ): Promise<InvocationResult> {
   if (endpoint.refusal) throw endpoint.refusal;
   const idempotencyKey = context.req.header("idempotency-key");
@@ -27,7 +27,6 @@ export async function invokeFromHttp(
       payload,
       signal: clientGone(context.req.raw.signal),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
-      ...(options && { options }),
     });
   return bodies.read(context, work, parse);
 }

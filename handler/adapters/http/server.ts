@@ -14,9 +14,10 @@ import { cors } from "./cors.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { basicAuth } from "./sdapi/auth.ts";
+import { controlnetRoutes } from "./sdapi/controlnet.ts";
 import { respondWithSdapiError } from "./sdapi/errors.ts";
 import { gzipLists, processTime } from "./sdapi/headers.ts";
-import { isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
+import { CONTROLNET_PREFIX, isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
 import { sdapiRoutes } from "./sdapi/routes.ts";
 
 const SWEEP_MS = 50;
@@ -46,9 +47,14 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
   });
   app.use(cors(config.CORS_ORIGINS));
   app.use("/sdapi/*", processTime, gzipLists);
+  app.use(`${CONTROLNET_PREFIX}/*`, processTime, gzipLists);
   app.route("/", healthRoutes(endpoint));
   const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
-  if (credentials !== undefined) app.use("/sdapi/*", basicAuth(credentials));
+  if (credentials !== undefined) {
+    const basic = basicAuth(credentials);
+    app.use("/sdapi/*", basic);
+    app.use(`${CONTROLNET_PREFIX}/*`, basic);
+  }
   if (token !== undefined) {
     const bearer = bearerAuth(token);
     // A1111's clients know no token: where they have passwords, those take its place.
@@ -59,6 +65,7 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
   const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
   app.route("/", comfyuiApiRoutes(endpoint, bodies));
   app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
+  app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engine));
 
   const server = await listen(app, config);
   const { address, port, family } = server.address() as AddressInfo;

@@ -1,14 +1,17 @@
 /** What A1111's txt2img and img2img draw with: sampler, prompts, models, seeds. */
-import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import type { Prompts, Refiner } from "../../../workflows/generation.ts";
+import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
-import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
-import { findCheckpoint, findOtherCheckpoint, findVae } from "./model-names.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import type { Inventory } from "../request.ts";
+import { whyInexact } from "./exactness.ts";
+import { refuseForFlow } from "./model-limits.ts";
+import { readModelSource, withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
-import { readSeeds, type Seeds, samplerName, samplerSettings } from "./sampling.ts";
-
-const CELL = 8;
+import { readSampler, samplerName } from "./sampler.ts";
+import { readSeeds, type Seeds } from "./seeds.ts";
+import { readTokenMerging, type TokenMerging } from "./token-merging.ts";
 
 export interface Common extends Seeds {
   sampler: ResolvedSampler;
@@ -16,35 +19,60 @@ export interface Common extends Seeds {
   written: Prompts;
   prompts: Prompts;
   models: Models;
+  tokenMerging: TokenMerging;
   refiner: Refiner | undefined;
 }
 
 /** @throws EndpointError `unknown_sampler`, `unknown_model`, `invalid_request`, `unsupported_feature`. */
-export function readCommon(request: SdapiRequest, pictures: number, catalogue: Catalogue): Common {
+export async function readCommon(request: SdapiRequest, pictures: number, inventory: Inventory): Promise<Common> {
   const { fields, extensions, options } = request;
-  const name = samplerName(request);
-  const sampler = resolveSampler(name, fields.scheduler, samplerSettings(request, name, catalogue));
   const written = writtenPrompts(request);
-  const { prompts, networks } = takePromptNetworks(request, written, "prompt", catalogue);
+  const { prompts, networks } = await takePromptNetworks(request, written, "prompt", inventory);
   const clipSkip = options.CLIP_stop_at_last_layers ?? extensions.clip_skip ?? 1;
-  const vae = findVae(options.sd_vae, catalogue);
-  const checkpoint = findCheckpoint(options.sd_model_checkpoint, catalogue);
-  const models = { checkpoint, ...(vae !== undefined && { vae }), ...networks, clipSkip };
-  const refiner = readRefiner(request, models, catalogue);
-  return { sampler, written, prompts, models, refiner, ...readSeeds(request, pictures, sampler) };
+  const tokenMerging = readTokenMerging(request);
+  const source = await readModelSource(request, inventory);
+  const models = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
+  const sampler = readSampler(request, { name: samplerName(request), scheduler: fields.scheduler, models }, inventory);
+  const refiner = await readRefiner(request, models, inventory);
+  refuseForFlow({ models, sampler, refiner: refiner?.models });
+  return {
+    sampler,
+    written,
+    prompts,
+    models,
+    tokenMerging,
+    refiner,
+    ...readSeeds(request, pictures, whyInexact(inventory.catalogue, models)),
+  };
 }
 
-function readRefiner({ fields, options }: SdapiRequest, models: Models, catalogue: Catalogue): Refiner | undefined {
-  const name = fields.refiner_checkpoint;
-  if (name === null || name === "" || name === "None") return undefined;
-  const checkpoint = findOtherCheckpoint("refiner_checkpoint", name, catalogue);
-  if (checkpoint === models.checkpoint) return undefined;
+const nothing = () => undefined;
+
+async function readRefiner(request: SdapiRequest, models: Models, inventory: Inventory): Promise<Refiner | undefined> {
+  const { fields, options, notes } = request;
+  const title = fields.refiner_checkpoint;
+  if (title === null || title === "" || title === "None") return undefined;
+  const refining = await notes.orElseAsync(
+    () => withOtherCheckpoint(models, { field: "refiner_checkpoint", title }, request, inventory),
+    nothing,
+    () => "there is no refiner",
+  );
+  if (refining === undefined || refining.checkpoint === models.checkpoint) return undefined;
   const passes = options.hires_fix_refiner_pass ?? "second pass";
   return {
-    models: { ...models, checkpoint },
+    // A1111 merges no tokens in a model that it changes to.
+    models: { ...refining, tokenMerging: 0 },
     switch: { at: fields.refiner_switch_at, bySteps: options.refiner_switch_by_sample_steps ?? false },
     passes: passes === "both passes" ? "both" : passes === "first pass" ? "first" : "second",
   };
 }
 
-export const floorToCells = (side: number) => Math.floor(side / CELL) * CELL;
+/** A side as it is drawn: a multiple of what the model works in. */
+export function floorToMultiple(side: number, { kind = UNREAD_CHECKPOINT }: Models): number {
+  const { sizeMultiple } = familyOf(kind);
+  return Math.floor(side / sizeMultiple) * sizeMultiple;
+}
+
+/** The scale that some models are told along with the prompt, where the request has one. */
+export const distilled = ({ extensions: { distilled_cfg_scale } }: SdapiRequest) =>
+  distilled_cfg_scale === undefined ? {} : { distilledCfgScale: distilled_cfg_scale };

@@ -1,32 +1,38 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
-import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import { DEFAULT_DISTILLED_CFG } from "../../../workflows/guidance.ts";
+import { familyOf } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
+import { PythonFloat } from "../../infotext/python.ts";
 import type { Parameters } from "../../infotext/write.ts";
+import type { Common } from "./common.ts";
+import type { ExtensionFields } from "./extensions.ts";
 import type { CommonFields, Txt2ImgFields } from "./fields.ts";
-
-const stem = (file: string) =>
-  file
-    .split("/")
-    .at(-1)!
-    .replace(/\.[^.]+$/, "");
+import type { SdapiRequest } from "./parse.ts";
+import { writtenPrompts } from "./prompts.ts";
 
 interface HiresGeneration {
-  fields: Txt2ImgFields;
+  request: SdapiRequest<Txt2ImgFields>;
   hires: Hires;
-  /** Sampler and checkpoint of the first pass. */
-  sampler: ResolvedSampler;
-  checkpoint: string;
+  /** Of the first pass. */
+  common: Common;
+  /** A1111's short title of a model. */
+  title: (models: Models) => string;
 }
 
-export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGeneration): Parameters {
+export function hiresParameters({ request, hires, common, title }: HiresGeneration): Parameters {
+  const { fields } = request;
+  const { sampler, written } = common;
+  const { checkpoint } = common.models;
   const other = hires.sampler;
   const ifDifferent = (value: string, first: string) => (value !== "" && value !== first ? value : null);
+  const own = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   return {
     "Denoising strength": hires.strength,
-    ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": stem(hires.models.checkpoint) }),
+    ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": title(hires.models) }),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
-    "Hires prompt": ifDifferent(fields.hr_prompt, fields.prompt),
-    "Hires negative prompt": ifDifferent(fields.hr_negative_prompt, fields.negative_prompt),
+    "Hires prompt": ifDifferent(own.positive, written.positive),
+    "Hires negative prompt": ifDifferent(own.negative, written.negative),
     "Hires schedule type": ifDifferent(other.schedulerLabel, sampler.schedulerLabel),
     ...hires.size.parameter,
     ...(fields.hr_second_pass_steps > 0 && { "Hires steps": fields.hr_second_pass_steps }),
@@ -34,14 +40,31 @@ export function hiresParameters({ fields, hires, sampler, checkpoint }: HiresGen
   };
 }
 
-export function refinerParameters(fields: CommonFields, refiner: Refiner, isHires: boolean): Parameters {
+/** Only where a prompt has brackets: A1111 looks no further. */
+export function emphasisParameters({ options }: SdapiRequest, { prompts }: Common): Parameters {
+  const { emphasis = "Original" } = options;
+  const hasBrackets = /[([]/.test(prompts.positive + prompts.negative);
+  return hasBrackets && emphasis !== "Original" ? { Emphasis: emphasis } : {};
+}
+
+export function refinerParameters(
+  fields: CommonFields,
+  refiner: Refiner,
+  { isHires, title }: { isHires: boolean; title: (models: Models) => string },
+): Parameters {
   return {
     ...(refiner.switch.bySteps && { "Refiner switch by sampling steps": true }),
     ...(isHires &&
       refiner.passes !== "second" && {
         "Hires refiner": `${refiner.passes} pass${refiner.passes === "both" ? "es" : ""}`,
       }),
-    Refiner: stem(refiner.models.checkpoint),
+    Refiner: title(refiner.models),
     "Refiner switch at": fields.refiner_switch_at,
   };
+}
+
+/** Forge's. */
+export function distilledParameters({ kind }: Models, { distilled_cfg_scale }: ExtensionFields): Parameters {
+  if (kind === undefined || !familyOf(kind).hasDistilledGuidance) return {};
+  return { "Distilled CFG Scale": new PythonFloat(distilled_cfg_scale ?? DEFAULT_DISTILLED_CFG) };
 }

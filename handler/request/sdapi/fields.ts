@@ -36,7 +36,7 @@ const sigma = float(0, 1000);
 const FIRST = {
   prompt: honoured("text", prompt, ""),
   negative_prompt: honoured("text", prompt, ""),
-  styles: unsupported("texts", null, "[]", '[""]', '["None"]'),
+  styles: honoured("texts", z.array(text), null),
   seed: honoured("integer", seed, -1),
   subseed: honoured("integer", seed, -1),
   subseed_strength: honoured("float", float(-10, 10), 0),
@@ -74,7 +74,7 @@ const SECOND = {
 
 /** What A1111's API adds to its model: these come last, in both. */
 const LAST = {
-  script_name: unsupported("text", null, "", "None"),
+  script_name: honoured("text", text, null),
   script_args: ignored("list!", []),
   send_images: honoured("boolean!", boolean, true),
   save_images: ignored("boolean!", false),
@@ -158,12 +158,15 @@ function schemaOf<T extends FieldTable>(table: T): z.ZodType<Values<T>> {
 export const txt2imgSchema = schemaOf(TXT2IMG_FIELDS);
 export const img2imgSchema = schemaOf(IMG2IMG_FIELDS);
 
-/** The first field that asks for something that is not available. */
-export function unsupportedField(table: FieldTable, payload: Readonly<Record<string, unknown>>): string | undefined {
-  return Object.entries(table).find(([name, { neutral }]) => {
+/** The fields that ask for something that is not available. */
+export function unsupportedFields(table: FieldTable, payload: Readonly<Record<string, unknown>>): string[] {
+  const isAsked = ([name, { neutral }]: [string, Field]) => {
     if (neutral === undefined || !(name in payload)) return false;
     const value = payload[name];
     const asJson = JSON.stringify(value);
     return !neutral.some((other) => other === value || JSON.stringify(other) === asJson || other === asJson);
-  })?.[0];
+  };
+  return Object.entries(table)
+    .filter(isAsked)
+    .map(([name]) => name);
 }

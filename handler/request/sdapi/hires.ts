@@ -2,26 +2,38 @@
 import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Hires } from "../../../workflows/generation.ts";
-import { checkHiresSize, findHiresUpscaler } from "../../../workflows/hires-fix.ts";
+import { checkHiresSize, findHiresUpscaler, type HiresUpscaler } from "../../../workflows/hires-fix.ts";
 import { hiresSize } from "../../../workflows/hires-size.ts";
-import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import type { Models } from "../../../workflows/models.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import type { Inventory } from "../request.ts";
 import type { Common } from "./common.ts";
+import { whyInexact } from "./exactness.ts";
 import type { Txt2ImgFields } from "./fields.ts";
-import { findOtherCheckpoint } from "./model-names.ts";
-import type { SdapiRequest } from "./parse.ts";
+import { refuseForFlow } from "./model-limits.ts";
+import { withOtherCheckpoint } from "./models.ts";
+import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
-import { samplerName, samplerSettings } from "./sampling.ts";
+import { readSampler, samplerName } from "./sampler.ts";
+import { readVariation } from "./seeds.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
 const MIN_SIDE = 16;
 
 /** @throws EndpointError `invalid_request`, `unknown_model`, `unknown_sampler`, `unsupported_feature`. */
-export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, catalogue: Catalogue): Hires {
-  const { fields, options } = request;
+export async function readHires(
+  request: SdapiRequest<Txt2ImgFields>,
+  common: Common,
+  inventory: Inventory,
+): Promise<Hires> {
+  const { fields, options, notes } = request;
   const { models } = common;
+  if (fields.denoising_strength === null) notes.add(`denoising_strength: not set, so ${DEFAULT_STRENGTH} is used`);
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
   if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
+  const steps = fields.hr_second_pass_steps || fields.steps;
+  checkScheduleLength(steps, strength);
   const size = hiresSize({
     width: fields.width,
     height: fields.height,
@@ -36,33 +48,46 @@ export function readHires(request: SdapiRequest<Txt2ImgFields>, common: Common, 
   checkFirstSize(size.first);
   const written = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   const field = fields.hr_prompt ? "hr_prompt" : "prompt";
-  const { prompts, networks } = takePromptNetworks(request, written, field, catalogue);
-  const name = orSame(fields.hr_checkpoint_name);
-  const checkpoint =
-    name === undefined ? models.checkpoint : findOtherCheckpoint("hr_checkpoint_name", name, catalogue);
+  const { prompts, networks } = await takePromptNetworks(request, written, field, inventory);
+  const title = orSame(fields.hr_checkpoint_name);
+  const first = { ...models, ...networks };
+  const second =
+    title === undefined
+      ? first
+      : await notes.orElseAsync(
+          () => withOtherCheckpoint(first, { field: "hr_checkpoint_name", title }, request, inventory),
+          () => first,
+          ({ checkpoint }) => `${checkpoint} is used`,
+        );
+  const sampler = hiresSampler(request, second, inventory);
+  readVariation(request, whyInexact(inventory.catalogue, second));
+  refuseForFlow({ models: second, sampler });
   return {
     prompts,
     size,
-    upscaler: findHiresUpscaler(fields.hr_upscaler, catalogue.choices("UpscaleModelLoader", "model_name")),
-    steps: fields.hr_second_pass_steps || fields.steps,
+    upscaler: findUpscaler(request, inventory.catalogue),
+    steps,
     strength,
-    sampler: hiresSampler(request, common.sampler, catalogue),
-    models: { ...models, ...networks, checkpoint },
+    sampler,
+    models: { ...second, tokenMerging: common.tokenMerging.second },
   };
 }
 
-/** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
-function hiresSampler(
-  request: SdapiRequest<Txt2ImgFields>,
-  first: ResolvedSampler,
-  catalogue: Catalogue,
-): ResolvedSampler {
+function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue: Catalogue): HiresUpscaler {
+  const models = catalogue.choices("UpscaleModelLoader", "model_name");
+  return notes.orElse(
+    () => findHiresUpscaler(fields.hr_upscaler, models),
+    () => findHiresUpscaler(null, models),
+    () => "A1111's default is used",
+  );
+}
+
+/** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler and its model. */
+function hiresSampler(request: SdapiRequest<Txt2ImgFields>, models: Models, inventory: Inventory): ResolvedSampler {
   const { fields } = request;
-  const name = orSame(fields.hr_sampler_name);
-  const scheduler = orSame(fields.hr_scheduler);
-  if (name === undefined && scheduler === undefined) return first;
-  const used = name ?? samplerName(request);
-  return resolveSampler(used, scheduler ?? fields.scheduler, samplerSettings(request, used, catalogue));
+  const name = orSame(fields.hr_sampler_name) ?? samplerName(request);
+  const scheduler = orSame(fields.hr_scheduler) ?? fields.scheduler;
+  return readSampler(request, { name, scheduler, models }, inventory);
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

@@ -2,54 +2,78 @@
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
+import { isInpaintingModel } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pictures/inpaint.ts";
 import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
-import type { BuiltGraph, Inventory, Request } from "../request.ts";
-import { readCommon } from "./common.ts";
-import { refinerParameters } from "./extra-parameters.ts";
+import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
+import { distilled, readCommon } from "./common.ts";
+import { readControls } from "./controlnet/controls.ts";
+import { controlParameters } from "./controlnet/infotext.ts";
+import type { Start as ControlStart } from "./controlnet/pictures.ts";
+import { distilledParameters, emphasisParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
-import { countPictures, deliveryOf, IMG2IMG, parseSdapi, type SdapiRequest } from "./parse.ts";
-import { noiseMultiplier } from "./sampling.ts";
+import { gridOf } from "./grid.ts";
+import { readHashes, shortTitle } from "./hashes.ts";
+import {
+  checkScheduleLength,
+  countPictures,
+  deliveryOf,
+  duringBuild,
+  IMG2IMG,
+  parseSdapi,
+  type SdapiRequest,
+} from "./parse.ts";
+import type { SdapiSettings } from "./settings.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
 
 /**
- * @param workerOptions A1111's options that hold where the request has none.
+ * @param worker what holds where the request says nothing.
  * @throws EndpointError `invalid_request`, `unsupported_feature`, `not_found` when there is no picture to start from.
  */
-export function parseImg2Img(given: unknown, workerOptions: Readonly<Record<string, unknown>> = {}): Request {
-  const request = parseSdapi(IMG2IMG, given, workerOptions);
-  const { fields } = request;
+export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}): GraphRequest {
+  const request = parseSdapi(IMG2IMG, given, worker);
+  const { fields, options } = request;
   const images = initImagesOf(fields);
+  if (options.img2img_fix_steps) checkScheduleLength(fields.steps, fields.denoising_strength);
   refuseSmallStretch(fields);
   // Several pictures are a batch: one is drawn from each.
   const batchSize = images.length > 1 ? images.length : fields.batch_size;
   const pictures = countPictures(batchSize, fields.n_iter);
   // Read and prepared once, though a graph may be built twice.
-  let prepared: Promise<PreparedPictures> | undefined;
+  let prepared: Promise<Prepared> | undefined;
   return {
     kind: "sdapi/img2img",
     delivery: deliveryOf(request),
     extraData: {},
     build: async (inventory) => {
       prepared ??= preparePictures(fields, images);
-      return build(request, { pictures, batchSize }, await prepared, inventory);
+      return build(duringBuild(request, inventory), { pictures, batchSize }, await prepared, inventory);
     },
   };
 }
 
-async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<PreparedPictures> {
+interface Prepared {
+  prepared: PreparedPictures;
+  /** For ControlNet units without a picture. */
+  start: ControlStart;
+}
+
+async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<Prepared> {
   const initImages = images.map((text, index) => ({ field: `init_images.${index}`, text }));
   const maskImage = fields.mask === null ? [] : [{ field: "mask", text: fields.mask }];
   const rasters = await readRequestImages([...initImages, ...maskImage]);
-  return prepareInpaint({
+  const [first] = rasters;
+  const mask = rasters[images.length];
+  const prepared = await prepareInpaint({
     pictures: rasters.slice(0, images.length),
-    mask: rasters[images.length],
+    mask,
     width: fields.width,
     height: fields.height,
     resizeMode: fields.resize_mode,
@@ -61,6 +85,12 @@ async function preparePictures(fields: Img2ImgFields, images: readonly string[])
     fill: fields.inpainting_fill,
     maskRound: fields.mask_round,
   });
+  const { region } = prepared;
+  const masked = mask && region && { region, mask: { width: mask.width, height: mask.height } };
+  return {
+    prepared,
+    start: { picture: first!, resizeMode: fields.resize_mode, ...(masked && { masked }) },
+  };
 }
 
 /** ComfyUI stretches no latent to less. */
@@ -74,8 +104,7 @@ function refuseSmallStretch({ resize_mode, width, height }: Img2ImgFields): void
 
 /** A1111's own words where there is none. */
 function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields): string[] {
-  if (images === null)
-    throw new EndpointError("not_found", "Init image not found", { details: { field: "init_images" } });
+  if (images === null) throw new EndpointError("not_found", "Init image not found");
   if (images.length === 0) throw invalidField("init_images", "there is no picture in the list");
   if (images.length > Math.max(1, most))
     throw invalidField("init_images", `bad number of images passed: ${images.length}; expecting ${most} or less`);
@@ -85,16 +114,17 @@ function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields):
 async function build(
   request: SdapiRequest<Img2ImgFields>,
   { pictures, batchSize }: { pictures: number; batchSize: number },
-  prepared: PreparedPictures,
-  { catalogue }: Inventory,
+  { prepared, start: controlStart }: Prepared,
+  inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options } = request;
-  const common = readCommon(request, pictures, catalogue);
-  const { sampler, models, refiner, prompts, noises } = common;
+  const { fields, options, controlUnits, notes } = request;
+  const { catalogue } = inventory;
+  for (const note of prepared.notes) notes.add(note);
+  const common = await readCommon(request, pictures, inventory);
+  const { sampler, models, refiner, prompts, noises, noiseMultiplier } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
   const { size } = prepared;
-  const multiplier = noiseMultiplier(request);
   const start: StartPictures = {
     files: files.map(({ name }) => name),
     batchSize,
@@ -106,38 +136,66 @@ async function build(
       mask: {
         file: mask.name,
         content: CONTENTS[fields.inpainting_fill]!,
-        isInpaintingModel: false,
+        isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
         isSoft: false,
       },
     }),
   };
+  const controls = await readControls(
+    controlUnits,
+    { first: size, start: controlStart, isRefined: refiner !== undefined },
+    catalogue,
+  );
+  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     noises,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
+    ...distilled(request),
     ...size,
+    askedSize: [fields.width, fields.height],
     sampler,
     models,
-    embeddings: catalogue.embeddings,
+    embeddings: inventory.catalogue.embeddings,
     isOldTiming: options.use_old_scheduling ?? false,
+    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
+    ...(options.emphasis && { emphasis: options.emphasis }),
     start,
+    controls: controls.first,
+    shownMaps: controls.shownMaps,
     ...(refiner && { refiner }),
   });
+  const hashes = await readHashes([models], graph, inventory);
+  const title = (other: Models) => shortTitle(other, inventory);
   const answer = answerSdapi({
     request,
     common,
+    hashes,
     width: fields.width,
     height: fields.height,
     denoisingStrength: fields.denoising_strength,
+    shownMaps: controls.shownMaps.length,
     extraParameters: {
+      ...controlParameters(controlUnits),
       "Denoising strength": fields.denoising_strength,
-      ...(multiplier !== 1 && { "Noise multiplier": multiplier }),
+      ...(noiseMultiplier !== 1 && { "Noise multiplier": noiseMultiplier }),
+      ...distilledParameters(models, request.extensions),
       ...prepared.infotext,
-      ...(refiner && refinerParameters(fields, refiner, false)),
+      ...hashes.networks,
+      ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
+      ...emphasisParameters(request, common),
     },
   });
+  // Maps of ControlNets come after the pictures.
   const retouch = async (picture: Buffer, index: number) =>
-    encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
-  return { graph, inputs: mask ? [...files, mask] : files, ...(mask && { retouch }), ...answer };
+    index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
+  const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
+  return {
+    graph,
+    inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
+    ...(isLaidBack && { retouch }),
+    ...gridOf(request, { pictures, batchSize, size }),
+    ...answer,
+  };
 }

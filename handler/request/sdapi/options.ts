@@ -1,28 +1,51 @@
-/** A1111's options that a request may set for itself (`override_settings`). */
+/** A1111's options that a request may set for itself (`override_settings`), or a worker for all of them. */
 import * as z from "zod";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { fieldErrors } from "../field-errors.ts";
+import type { Notes } from "./notes.ts";
+import { asksForNothing, IRRELEVANT, UNAVAILABLE } from "./option-classes.ts";
 import { isPictureOption } from "./picture-options.ts";
 import { boolean, float, integer, text } from "./values.ts";
 
 const orDefault = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? undefined, schema.optional());
+const flag = orDefault(boolean);
+const ratio = orDefault(float(0, 1));
 
-/** Options that are honoured. */
+/** Those about what is drawn; a file's format and the like are picture options. */
 const honoured = z.object({
   sd_model_checkpoint: z.unknown().optional(),
   sd_vae: orDefault(text),
   CLIP_stop_at_last_layers: orDefault(integer(0, 24)),
+  emphasis: orDefault(z.enum(["Original", "Ignore", "None"])),
+  enable_prompt_comments: flag,
+  use_old_scheduling: flag,
   eta_ancestral: orDefault(float(0, 100)),
   eta_ddim: orDefault(float(0, 100)),
-  enable_prompt_comments: orDefault(boolean),
-  img2img_fix_steps: orDefault(boolean),
-  refiner_switch_by_sample_steps: orDefault(boolean),
+  uni_pc_variant: orDefault(z.enum(["bh1", "bh2"])),
+  token_merging_ratio: ratio,
+  token_merging_ratio_hr: ratio,
+  token_merging_ratio_img2img: ratio,
+  refiner_switch_by_sample_steps: flag,
   hires_fix_refiner_pass: orDefault(z.enum(["first pass", "second pass", "both passes"])),
-  use_old_hires_fix_width_height: orDefault(boolean),
-  use_old_scheduling: orDefault(boolean),
+  use_old_hires_fix_width_height: flag,
+  forge_additional_modules: orDefault(z.array(text)),
+  forge_preset: orDefault(text),
+  img2img_fix_steps: flag,
+  overlay_inpaint: flag,
+  return_grid: flag,
+  grid_only_if_multiple: flag,
+  grid_prevent_empty_spots: flag,
+  n_rows: orDefault(integer(-1, 10_000)),
+  add_model_name_to_info: flag,
+  add_model_hash_to_info: flag,
+  add_vae_name_to_info: flag,
+  add_vae_hash_to_info: flag,
+  add_version_to_infotext: flag,
+  lora_add_hashes_to_infotext: flag,
+  textual_inversion_add_hashes_to_infotext: flag,
   // Whatever is not CPU or NV is what the machine has.
   randn_source: orDefault(text),
-  sgm_noise_multiplier: orDefault(boolean),
+  sgm_noise_multiplier: flag,
   initial_noise_multiplier: orDefault(float(0, 100)),
   eta_noise_seed_delta: orDefault(integer()),
   sigma_min: orDefault(float(0, 1000)),
@@ -30,76 +53,56 @@ const honoured = z.object({
   rho: orDefault(float(0, 100)),
   beta_dist_alpha: orDefault(float(0.01, 100)),
   beta_dist_beta: orDefault(float(0.01, 100)),
-  always_discard_next_to_last_sigma: orDefault(boolean),
+  always_discard_next_to_last_sigma: flag,
   s_churn: orDefault(float(0, 1000)),
   s_tmin: orDefault(float(0, 1000)),
   s_tmax: orDefault(float(0, 1000)),
   s_noise: orDefault(float(0, 100)),
   /** Ours: the pictures of a batch are drawn together. */
-  batch_latents: orDefault(boolean),
+  batch_latents: flag,
 });
 
 export type Options = z.output<typeof honoured>;
 
-/** Options that would change the picture and cannot be honoured, with A1111's default: that alone is accepted. */
-const DEFAULTS: Record<string, unknown> = {
-  comma_padding_backtrack: 20,
-  emphasis: "Original",
-  enable_batch_seeds: true,
-  extra_networks_default_multiplier: 1,
-  face_restoration: false,
-  fp8_storage: "Disable",
-  hires_fix_use_firstpass_conds: false,
-  pad_cond_uncond: false,
-  pad_cond_uncond_v0: false,
-  return_grid: true,
-  s_min_uncond: 0,
-  s_min_uncond_all: false,
-  sd_hypernetwork: "None",
-  sd_lora: "None",
-  sd_noise_schedule: "Default",
-  sd_unet: "Automatic",
-  sd_vae_decode_method: "Full",
-  sd_vae_encode_method: "Full",
-  sdxl_clip_l_skip: false,
-  sdxl_crop_left: 0,
-  sdxl_crop_top: 0,
-  skip_early_cond: 0,
-  tiling: false,
-  token_merging_ratio: 0,
-  token_merging_ratio_hr: 0,
-  uni_pc_lower_order_final: true,
-  uni_pc_order: 3,
-  uni_pc_skip_type: "time_uniform",
-  uni_pc_variant: "bh1",
-  use_downcasted_alpha_bar: false,
-  use_old_emphasis_implementation: false,
-  use_old_karras_scheduler_sigmas: false,
+/** Values that A1111 has and this endpoint has not. */
+const UNAVAILABLE_VALUES: Readonly<Record<string, readonly unknown[]>> = {
+  emphasis: ["No norm"],
+  uni_pc_variant: ["vary_coeff"],
 };
 
-/** What says where and how A1111 keeps files, what only img2img uses, and what only its web page shows. */
-const IRRELEVANT =
-  /^(outdir_|save_|grid_|samples_save$|samples_filename|directories_|img2img_|inpainting_|initial_noise|overlay_inpaint$|upscaler_for_img2img$|return_mask|token_merging_ratio_img2img$|add_|face_restoration_model$|code_former_weight$|sd_checkpoint|sd_vae_(checkpoint|overrides)|live_preview|show_progress|interrogate_|deepbooru_|do_not_show_images$|forge_preset$)/;
-
-/** @throws EndpointError `invalid_request`, or `unsupported_feature` for what cannot be honoured. */
-export function parseOptions(given: Record<string, unknown> | null): Options {
-  const options = given ?? {};
-  for (const [name, value] of Object.entries(options)) {
-    if (Object.hasOwn(honoured.shape, name) || IRRELEVANT.test(name)) continue;
-    if (isPictureOption(name, value) || isDefault(name, value)) continue;
-    const field = `override_settings.${name}`;
-    throw new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, {
-      details: { field },
-    });
-  }
-  const parsed = honoured.safeParse(options);
-  if (!parsed.success) throw fieldErrors(parsed.error, ["override_settings"]);
-  return parsed.data;
+/** How an option is treated, whatever its value; undefined for a name that A1111 has not. */
+export function classOfOption(name: string): "honoured" | "unavailable" | "irrelevant" | undefined {
+  if (Object.hasOwn(honoured.shape, name) || isPictureOption(name)) return "honoured";
+  if (UNAVAILABLE.includes(name)) return "unavailable";
+  return IRRELEVANT.includes(name) ? "irrelevant" : undefined;
 }
 
-function isDefault(name: string, value: unknown): boolean {
-  if (!Object.hasOwn(DEFAULTS, name)) return false;
-  return (
-    value === null || value === DEFAULTS[name] || String(value).toLowerCase() === String(DEFAULTS[name]).toLowerCase()
-  );
+/** Whether setting the option to this value does what it says, if only because nothing depends on it. */
+export function canBeHonoured(name: string, value: unknown): boolean {
+  const kind = classOfOption(name);
+  if (kind === "honoured") return !UNAVAILABLE_VALUES[name]?.includes(value);
+  return kind === "irrelevant" || (kind === "unavailable" && asksForNothing(name, value));
+}
+
+/**
+ * @param path what stands before an option's name in an error.
+ * @throws EndpointError `invalid_request`, or `unsupported_feature` for what cannot be honoured.
+ */
+export function parseOptions(
+  given: Readonly<Record<string, unknown>>,
+  notes: Notes,
+  path: readonly string[] = ["override_settings"],
+): Options {
+  const usable = Object.entries(given).filter(([name, value]) => {
+    if (canBeHonoured(name, value)) return true;
+    const field = `override_settings.${name}`;
+    const wish = UNAVAILABLE_VALUES[name] ? `${field}: '${value}'` : `${field}: this`;
+    notes.refuse(
+      new EndpointError("unsupported_feature", `${wish} is not available; leave it out`, { details: { field } }),
+    );
+    return false;
+  });
+  const parsed = honoured.safeParse(Object.fromEntries(usable));
+  if (!parsed.success) throw fieldErrors(parsed.error, path);
+  return parsed.data;
 }

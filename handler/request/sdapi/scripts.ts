@@ -1,17 +1,50 @@
-/** A1111's `alwayson_scripts`: none is available, but many clients send some that are switched off. */
+/** A1111's scripts: those of a bare installation do nothing or are not available, but many clients send some that are switched off; of extensions only ControlNet is there. */
 import { EndpointError } from "../../../runtime/errors.ts";
+import { isControlnet } from "./controlnet/units.ts";
+import type { CommonFields } from "./fields.ts";
+import type { Notes } from "./notes.ts";
 
-/** Built-in scripts that do nothing when they are called over A1111's API, or nothing without arguments. */
+/** Built-in scripts that do nothing when they are called over A1111's API, whatever their arguments. */
 const IDLE = ["refiner", "seed", "sampler", "comments", "extra options", "hypertile"];
 
-/** @throws EndpointError `unsupported_feature` for a script that is switched on. */
-export function refuseScripts(scripts: Record<string, unknown>): void {
-  for (const [title, script] of Object.entries(scripts)) {
-    if (isOff(script) || IDLE.includes(title.toLowerCase())) continue;
-    throw new EndpointError("unsupported_feature", `alwayson_scripts: Script '${title}' not found`, {
-      details: { field: "alwayson_scripts", script: title },
-    });
+const OF_BOTH = ["Prompt matrix", "Prompts from file or textbox", "X/Y/Z plot", "Custom code"];
+/** Those that a request names in `script_name`, in A1111's words. */
+const SELECTABLE = {
+  txt2img: OF_BOTH,
+  img2img: [
+    "img2img alternative test",
+    "Loopback",
+    "Outpainting mk2",
+    "Poor man's outpainting",
+    "SD upscale",
+    ...OF_BOTH,
+  ],
+};
+
+type Tab = keyof typeof SELECTABLE;
+
+/** @throws EndpointError `unsupported_feature`, `invalid_request` for a script that would do something. */
+export function refuseScripts(tab: Tab, { script_name, alwayson_scripts }: CommonFields, notes: Notes): void {
+  if (script_name !== null && script_name !== "" && script_name !== "None") {
+    const title = SELECTABLE[tab].find((selectable) => isSame(selectable, script_name));
+    notes.refuse(notAvailable("script_name", title ?? script_name, title !== undefined));
   }
+  for (const [title, script] of Object.entries(alwayson_scripts)) {
+    if (SELECTABLE[tab].some((selectable) => isSame(selectable, title)))
+      throw new EndpointError("invalid_request", "Cannot have a selectable script in the always on scripts params", {
+        details: { field: "alwayson_scripts", script: title },
+      });
+    if (isControlnet(title) || IDLE.includes(title.toLowerCase()) || isOff(script)) continue;
+    notes.refuse(notAvailable("alwayson_scripts", title, false));
+  }
+}
+
+const isSame = (title: string, other: string) => title.toLowerCase() === other.toLowerCase();
+
+/** In A1111's words where it would not know the script either. */
+function notAvailable(field: string, script: string, isKnown: boolean): EndpointError {
+  const message = isKnown ? `Script '${script}' is not available` : `Script '${script}' not found`;
+  return new EndpointError("unsupported_feature", message, { details: { field, script } });
 }
 
 function isOff(script: unknown): boolean {

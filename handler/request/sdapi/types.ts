@@ -1,12 +1,7 @@
 /** The types of A1111's request (v1.10.1), checked as pydantic 1 checks them, also where a field has no effect here. */
-import { EndpointError } from "../../../runtime/errors.ts";
 import { isRawNumber } from "../../../runtime/json.ts";
+import { type FieldIssue, issuesError } from "../field-errors.ts";
 import type { Field, FieldType, Kind } from "./fields.ts";
-
-interface Issue {
-  field: string;
-  message: string;
-}
 
 const INTEGER = /^\s*[+-]?\d+\s*$/;
 const FLOAT = /^\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf(inity)?)\s*$/i;
@@ -41,17 +36,17 @@ const CHECKS: Readonly<Record<Exclude<Kind, "texts">, { fits(value: unknown): bo
 export function checkTypes(fields: Readonly<Record<string, Field>>, payload: object): void {
   const given = payload as Record<string, unknown>;
   const issues = Object.entries(fields).flatMap(([field, { type }]) =>
-    given[field] === undefined ? [] : issuesOf(field, type, given[field]),
+    given[field] === undefined ? [] : typeIssues(field, type, given[field]),
   );
   if (issues.length === 0) return;
-  const text = issues.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw new EndpointError("invalid_request", text, { details: { issues } });
+  throw issuesError(issues);
 }
 
-function issuesOf(field: string, type: FieldType, value: unknown): Issue[] {
+/** What pydantic says of one value that is there. */
+export function typeIssues(field: string, type: FieldType, value: unknown): FieldIssue[] {
   const kind = type.replace("!", "") as Kind;
   if (value === null) return type.endsWith("!") ? [{ field, message: NONE }] : [];
   if (kind !== "texts") return CHECKS[kind].fits(value) ? [] : [{ field, message: CHECKS[kind].message }];
   if (!Array.isArray(value)) return [{ field, message: CHECKS.list.message }];
-  return value.flatMap((item, index) => issuesOf(`${field}.${index}`, "text!", item));
+  return value.flatMap((item, index) => typeIssues(`${field}.${index}`, "text!", item));
 }

@@ -53,16 +53,24 @@ const asText = (value: unknown): unknown => {
 
 const NOT_AN_INTEGER = "value is not a valid integer";
 const NOT_A_FLOAT = "value is not a valid float";
+/** pydantic's words for a number beyond its limits. */
+const atLeast = (limit: number | bigint) => `ensure this value is greater than or equal to ${limit}`;
+const atMost = (limit: number | bigint) => `ensure this value is less than or equal to ${limit}`;
 export const integer = (min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER) =>
-  z.preprocess(asInteger, z.number(NOT_AN_INTEGER).int(NOT_AN_INTEGER).min(min).max(max));
+  z.preprocess(asInteger, z.number(NOT_AN_INTEGER).min(min, atLeast(min)).max(max, atMost(max)));
 export const float = (min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY) =>
-  z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min).max(max));
+  z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min, atLeast(min)).max(max, atMost(max)));
 export const boolean = z.preprocess(asBoolean, z.boolean("value could not be parsed to a boolean"));
 export const text = z.preprocess(asText, z.string("str type expected"));
+const MAX_PROMPT = 30_000;
 /** Longer ones take time that grows with the square of their brackets. */
-export const prompt = z.preprocess(asText, z.string("str type expected").max(30_000));
+export const prompt = z.preprocess(
+  asText,
+  z.string("str type expected").max(MAX_PROMPT, `ensure this value has at most ${MAX_PROMPT} characters`),
+);
+const MAX_SEED = 2n ** 64n - 1n;
 /** ComfyUI's seeds have 64 bits; a negative one asks for a random one. */
-export const seed = z.preprocess(asBigInteger, z.bigint(NOT_AN_INTEGER).max(2n ** 64n - 1n));
+export const seed = z.preprocess(asBigInteger, z.bigint(NOT_AN_INTEGER).max(MAX_SEED, atMost(MAX_SEED)));
 
 /** Of no pairs, pydantic makes an object. */
 const emptyListAsObject = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value);

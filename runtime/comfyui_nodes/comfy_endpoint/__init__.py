@@ -1,5 +1,5 @@
-"""What comfy-endpoint adds to ComfyUI: nodes for A1111's noise, sigmas and samplers, and a route that says whether the thread that
-runs prompts is alive.
+"""What comfy-endpoint adds to ComfyUI: nodes for A1111's noise, sigmas, samplers and control modes, and a route that says whether the
+thread that runs prompts is alive.
 
 ComfyUI answers every other request as if nothing were wrong after that thread has died, and an exit without a traceback
 (SystemExit in a node) leaves no line in the log either.
@@ -10,7 +10,10 @@ import threading
 from aiohttp import web
 from server import PromptServer
 
-from .nodes import NODE_CLASS_MAPPINGS as NODE_CLASS_MAPPINGS
+from .nodes import SAMPLING_NODES
+from .soft_control import ComfyEndpointSoftControl
+
+NODE_CLASS_MAPPINGS = {**SAMPLING_NODES, "ComfyEndpointSoftControl": ComfyEndpointSoftControl}
 
 
 class _Worker:

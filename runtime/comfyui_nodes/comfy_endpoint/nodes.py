@@ -133,7 +133,7 @@ class ComfyEndpointSampler:
         return (Sampler(sampler_name, noise, keeps_variance, noised_at, {**options, "s_tmax": s_tmax or float("inf")}),)
 
 
-NODE_CLASS_MAPPINGS = {
+SAMPLING_NODES = {
     "ComfyEndpointNoise": ComfyEndpointNoise,
     "ComfyEndpointSigmas": ComfyEndpointSigmas,
     "ComfyEndpointSampler": ComfyEndpointSampler,

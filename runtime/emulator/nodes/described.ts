@@ -18,7 +18,7 @@ import type { NodeImplementation } from "./node.ts";
 const ONE_OUTPUT = `
 UNETLoader VAELoader CLIPLoader DualCLIPLoader TripleCLIPLoader QuadrupleCLIPLoader ControlNetLoader DiffControlNetLoader CLIPVisionLoader
 StyleModelLoader GLIGENLoader HypernetworkLoader CLIPSetLastLayer CLIPMergeSimple CLIPMergeAdd CLIPMergeSubtract CLIPAttentionMultiply
-T5TokenizerOptions SetUnionControlNetType CLIPVisionEncode ModelMergeSimple ModelMergeBlocks ModelMergeAdd ModelMergeSubtract
+T5TokenizerOptions SetUnionControlNetType ComfyEndpointSoftControl CLIPVisionEncode ModelMergeSimple ModelMergeBlocks ModelMergeAdd ModelMergeSubtract
 TomePatchModel FreeU FreeU_V2 CFGOverride HyperTile ModelSamplingDiscrete ModelSamplingContinuousEDM ModelSamplingContinuousV
 ModelSamplingStableCascade ModelSamplingSD3 ModelSamplingAuraFlow ModelSamplingFlux ModelNoiseScale RescaleCFG ModelComputeDtype
 PatchModelAddDownscale SelfAttentionGuidance PerpNeg DifferentialDiffusion PerturbedAttentionGuidance UNetSelfAttentionMultiply
@@ -149,7 +149,6 @@ const SINGLES: Record<string, Outputs> = {
     { kind: "conditioning", fingerprint: "zero", text: "", hints: [] } satisfies Conditioning,
   ],
   DisableNoise: () => [{ kind: "described", fingerprint: "none" } satisfies Described],
-  ManualSigmas: (classType, inputs) => [written(classType, inputs)],
   ComfyEndpointNoise: (classType, inputs) => [pictureNoise(classType, inputs)],
   ComfyEndpointSigmas: (classType, inputs) => [written(classType, inputs)],
   SplitSigmas: (_, inputs) => splitSigmas(inputs),

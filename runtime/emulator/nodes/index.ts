@@ -1,6 +1,7 @@
 /** Every class that the emulator runs, by class type. */
 import { BLENDING } from "./blend.ts";
 import { DESCRIBED } from "./described.ts";
+import { EDGES } from "./edges.ts";
 import { GEOMETRY } from "./geometry.ts";
 import { LATENT_LAYERS } from "./latent-layers.ts";
 import { LATENTS } from "./latents.ts";
@@ -13,6 +14,7 @@ import { VALUES } from "./values.ts";
 export const NODES: Record<string, NodeImplementation> = {
   ...LOAD_AND_SAVE,
   ...GEOMETRY,
+  ...EDGES,
   ...MASKS,
   ...BLENDING,
   ...VALUES,

@@ -33,6 +33,8 @@ interface PngInfo {
 }
 
 const infotextsOf = ({ info }: Generated) => (JSON.parse(info) as { infotexts: string[] }).infotexts;
+/** The checkpoint's hash is found in the background: the first pictures do not know it yet. */
+const withoutHash = (infotext: string) => infotext.replace(/Model hash: \w+, /, "");
 const bytesOf = (image: string | undefined) => Buffer.from(image!, "base64");
 
 /** Nothing of it is A1111's default. */
@@ -56,7 +58,7 @@ test("the infotext of a picture makes the same picture again", async () => {
     expect(found.parameters).toMatchObject({ Steps: "3", "CFG scale": "5.5", "Size-1": "72" });
 
     const again = await call<Generated>("txt2img", { infotext: found.info });
-    expect(infotextsOf(again)).toEqual([infotext]);
+    expect(infotextsOf(again).map(withoutHash)).toEqual([withoutHash(infotext)]);
     const [before, after] = await Promise.all([decode(bytesOf(first.images[index])), decode(bytesOf(again.images[0]))]);
     expect(after.data.equals(before.data), `picture ${index}`).toBe(true);
   }

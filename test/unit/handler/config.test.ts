@@ -213,3 +213,20 @@ test("origins are separated by commas or blanks", () => {
     "http://localhost:8080",
   ]);
 });
+
+describe("a switch", () => {
+  test.each([
+    ["", false],
+    ["false", false],
+    ["0", false],
+    ["true", true],
+    ["1", true],
+    ["TRUE", true],
+  ])("%j is %j", (given, read) => {
+    expect(loadConfig({ SDAPI_LENIENT: given }).SDAPI_LENIENT).toBe(read);
+  });
+
+  test("anything else is refused", () => {
+    expect(mistakesOf({ SDAPI_LENIENT: "maybe" })).toContain("at SDAPI_LENIENT");
+  });
+});

@@ -96,6 +96,8 @@ describe("each call sees the text that A1111 uses", () => {
     return ranges.filter(({ start, end }) => start <= share && share <= end).map(({ chunks }) => chunks.join().trim());
   };
 
+  const refuse = (refusal: Error) => expect.unreachable(refusal.message);
+
   function seenBy(it: Prompted): string[][][] {
     const passes = passesOf(it, { exact: {} });
     return passes.flatMap((pass, index) => {
@@ -104,7 +106,7 @@ describe("each call sees the text that A1111 uses", () => {
         ...(index > 0 && { callsBefore: countedCalls(pass.sampler, it.steps) }),
       };
       const callTimes = timesOfCalls(pass);
-      const planning = { field: "prompt", pass: schedule, callTimes, embeddings: [] };
+      const planning = { field: "prompt", pass: schedule, callTimes, embeddings: [], refuse };
       const parts = planComposition(it.prompt, planning).map(({ ranges }) => ranges);
       if (it.negative_prompt !== undefined) parts.push(planPrompt(it.negative_prompt, planning));
       return callTimes.map((time) => parts.map((ranges) => textsAt(ranges, time)));

@@ -8,7 +8,7 @@ const digest = (text: string) => createHash("sha256").update(text).digest();
 const refusal = (detail: string) => fourKeys(401, "HTTPException", detail);
 
 /**
- * Asks every route that exists for one of the credentials; also those of A1111's LoRA extension, which it leaves open.
+ * Asks every route that exists for one of the credentials; also those of A1111's LoRA and ControlNet extensions, which it leaves open.
  * @param credentials `user:password` each; a password may hold colons.
  */
 export function basicAuth(credentials: readonly string[]): MiddlewareHandler {

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type EndpointError, type ErrorCode, toEndpointError } from "../../../../runtime/errors.ts";
+import type { FieldIssue } from "../../../request/field-errors.ts";
 import { errorHeaders } from "../errors.ts";
 
 /** One entry of FastAPI's `detail`, as pydantic 1 writes it. */
@@ -48,31 +49,49 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Where A1111's routes have a status of their own; an unknown sampler was 404 up to 1.9.4. */
 const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = { unknown_sampler: 404, unknown_model: 404 };
 
+/** A1111 fails with 500 when it does not know these. */
+const CRASHED_ON = /^(hr_)?upscaler|^(hr|refiner)_checkpoint/;
+
+function statusOf(error: EndpointError, usual: ContentfulStatusCode): ContentfulStatusCode {
+  if (wordsOf(error) === INVALID_IMAGE) return 400;
+  if (error.code === "unknown_model" && CRASHED_ON.test(String(error.details?.["field"]))) return usual;
+  return STATUS[error.code] ?? usual;
+}
+
 export function respondWithSdapiError(context: Context, thrown: unknown): Response {
   if (thrown instanceof SdapiError) return context.json(thrown.body, thrown.status);
   const error = toEndpointError(thrown);
   const { status, headers } = errorHeaders(error);
-  return context.json(bodyOf(error), STATUS[error.code] ?? status, headers);
+  return context.json(bodyOf(error), statusOf(error, status), headers);
 }
 
 function bodyOf(error: EndpointError): object {
-  const issues = error.details?.["issues"] as { field: string; message: string }[] | undefined;
+  const issues = error.details?.["issues"] as FieldIssue[] | undefined;
   if (error.code === "invalid_request" && issues) {
-    const detail = issues.map(({ field, message }) => ({
+    const detail = issues.map(({ field, message, type, ctx }) => ({
       loc: ["body", ...field.split(".").filter(Boolean).map(asLocation)],
       msg: message,
-      type: TYPES[message] ?? "value_error",
+      type: type ?? TYPES[message] ?? "value_error",
+      ...(ctx && { ctx }),
     }));
     return { detail };
   }
-  const isSampler = error.code === "unknown_sampler" && error.details?.["field"] === "sampler_name";
+  const words = wordsOf(error);
   return {
-    // FastAPI's, of A1111's own 404.
-    error: error.code === "not_found" ? "HTTPException" : error.code,
-    detail: isSampler ? "Sampler not found" : error.message,
+    // FastAPI's, of the exceptions that A1111 raises itself.
+    error: error.code === "not_found" || words === INVALID_IMAGE ? "HTTPException" : error.code,
+    detail: words ?? error.message,
     body: error.details ?? "",
-    errors: isSampler ? error.message : "",
+    errors: words === undefined ? "" : error.message,
   };
+}
+
+const INVALID_IMAGE = "Invalid encoded image";
+
+/** A1111's own words for it, where clients may look for them; ours say more. */
+function wordsOf({ code, message, details }: EndpointError): string | undefined {
+  if (code === "unknown_sampler" && details?.["field"] === "sampler_name") return "Sampler not found";
+  return code === "invalid_request" && message.startsWith(INVALID_IMAGE) ? INVALID_IMAGE : undefined;
 }
 
 /** Places in a list are numbers. */

@@ -3,16 +3,21 @@ import { type Context, Hono } from "hono";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { parseInfotext } from "../../../infotext/parse.ts";
 import { readInfotext } from "../../../outputs/read-infotext.ts";
+import type { SdapiWorker } from "../../../sdapi-worker.ts";
 import type { BodyReader } from "../body.ts";
 import { sdapiBody } from "./body.ts";
 
-export function sdapiImages(bodies: BodyReader): Hono {
+export function sdapiImages(worker: Pick<SdapiWorker, "styles">, bodies: BodyReader): Hono {
   const respond = async (context: Context, payload: unknown) => {
     const image = imageField(payload as Record<string, unknown>);
     if (typeof image !== "string") return context.json({ detail: [image] }, 422);
     const info = readInfotext(decodeImage(image.trim()));
     if (info === undefined) return invalidImage(context);
-    return context.json({ info: info.infotext, items: info.items, parameters: parseInfotext(info.infotext) });
+    return context.json({
+      info: info.infotext,
+      items: info.items,
+      parameters: parseInfotext(info.infotext, worker.styles),
+    });
   };
   return new Hono().post("/png-info", (context) =>
     bodies.read(context, (payload) => respond(context, payload), sdapiBody(context)),

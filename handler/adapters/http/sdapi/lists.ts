@@ -5,7 +5,14 @@ import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
 import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
+import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
+import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
+import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../request/sdapi/checkpoints.ts";
+import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
+import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
+import { describeLora } from "../../../request/sdapi/loras.ts";
+import { SCRIPTS, scriptInfo } from "./scripts.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
@@ -29,48 +36,46 @@ const FIXED: Readonly<Record<string, unknown>> = {
   })),
   "/latent-upscale-modes": LATENT_UPSCALE_MODES.map((name) => ({ name })),
   "/face-restorers": [],
-  "/prompt-styles": [],
-  "/scripts": { txt2img: [], img2img: [] },
-  "/script-info": [],
   "/extensions": [],
   "/cmd-flags": { api: true, nowebui: true },
 };
 
 const LISTED: Readonly<Record<string, Answer>> = {
-  "/sd-models": (engine, { checkpoints }) => checkpoints.map((file) => describeCheckpoint(engine, file)),
+  "/sd-models": (engine, catalogue) => listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model)),
   "/sd-vae": (engine, { vaes }) =>
     vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engine, "vae", file) })),
-  "/loras": (engine, catalogue) =>
-    catalogue.choices("LoraLoader", "lora_name").map((file) => {
-      const name = stem(basename(file));
-      return { name, alias: name, path: pathOf(engine, "loras", file), metadata: {} };
-    }),
+  "/loras": async (engine, catalogue) => await eachLora(engine, catalogue),
+  "/script-info": (engine, catalogue) =>
+    scriptInfo(listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title)),
   "/hypernetworks": (engine, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")
       .map((file) => ({ name: stem(basename(file)), path: pathOf(engine, "hypernetworks", file) })),
   "/upscalers": (engine, catalogue) => [
-    ...["None", "Lanczos", "Nearest"].map((name) => ({
+    ...PLAIN_UPSCALERS.map((name) => ({
       name,
       model_name: null,
       model_path: null,
       model_url: null,
-      scale: 4,
+      scale: USUAL_SCALE,
     })),
-    ...upscaleModels(engine, catalogue).map(({ name, path, scale }) => ({
+    ...upscaleModels(catalogue).map(({ name, file, scale }) => ({
       name,
       model_name: name,
-      model_path: path,
+      model_path: pathOf(engine, "upscale_models", file),
       model_url: null,
       scale,
     })),
   ],
   "/realesrgan-models": (engine, catalogue) =>
-    upscaleModels(engine, catalogue).filter(({ name }) => /real-?esrgan/i.test(name)),
-  "/embeddings": async (engine) => {
-    const names = (await engine.supervisor.current?.link.client.embeddings()) ?? [];
-    const unknown = { step: null, sd_checkpoint: null, sd_checkpoint_name: null, shape: null, vectors: null };
-    return { loaded: Object.fromEntries(names.map((name) => [name, unknown])), skipped: {} };
+    upscaleModels(catalogue)
+      .filter(({ isRealEsrgan }) => isRealEsrgan)
+      .map(({ name, file, scale }) => ({ name, path: pathOf(engine, "upscale_models", file), scale })),
+  "/embeddings": async (engine) => ({ loaded: await loadedEmbeddings(engine), skipped: {} }),
+  "/scripts": (_, catalogue) => {
+    // Clients take the first name, of a script that is not available itself, for the sign that units are.
+    const controlnet = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
+    return { txt2img: [...SCRIPTS.txt2img, ...controlnet], img2img: [...SCRIPTS.img2img, ...controlnet] };
   },
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };
@@ -93,35 +98,50 @@ export async function servingCatalogue(context: Context, engine: Engine): Promis
   const clock = setTimeout(stop("not_ready", "ComfyUI is still starting"), START_WAIT_MS);
   context.req.raw.signal.addEventListener("abort", stop("cancelled", "the caller went away"), { once: true });
   try {
-    const catalogue = await engine.catalogue(patience.signal);
-    await engine.findModels(patience.signal);
-    return catalogue;
+    return await engine.catalogue(patience.signal);
   } finally {
     clearTimeout(clock);
   }
 }
 
+/** The model that an option names. */
+export const checkpointOf = (file: string, catalogue: Catalogue): ModelFile =>
+  listCheckpoints(catalogue).find((model) => model.file === file) ?? { folder: "checkpoints", file };
+
 /** An item of `/sd-models`; the title has no hash until it is known. */
-export function describeCheckpoint(engine: Engine, file: string) {
-  const sha256 = engine.models.sha256("checkpoints", file) ?? null;
-  const hash = sha256?.slice(0, 10) ?? null;
+export function describeCheckpoint(engine: Engine, model: ModelFile) {
+  const { folder, file } = model;
+  const sha256 = engine.models.sha256(folder, file) ?? null;
   return {
-    title: hash === null ? file : `${file} [${hash}]`,
+    title: titleOf(model, engine.models),
     model_name: stem(file).replaceAll("/", "_"),
-    hash,
+    hash: sha256?.slice(0, SHORT_HASH) ?? null,
     sha256,
-    filename: pathOf(engine, "checkpoints", file),
+    filename: pathOf(engine, folder, file),
     config: null,
   };
 }
 
-function upscaleModels(engine: Engine, catalogue: Catalogue) {
-  return catalogue.choices("UpscaleModelLoader", "model_name").map((file) => {
-    const name = stem(basename(file));
-    const [, before, after] = name.match(/(?<![a-z0-9])(\d)x|x(\d)(?![a-z0-9])/i) ?? [];
-    return { name, path: pathOf(engine, "upscale_models", file), scale: Number(before ?? after ?? 4) };
-  });
+/** One after the other: there may be thousands, on a disk that is far away. */
+async function eachLora(engine: Engine, catalogue: Catalogue) {
+  const loras = [];
+  for (const file of catalogue.choices("LoraLoader", "lora_name")) {
+    const path = engine.models.path("loras", file);
+    loras.push(describeLora(file, path ?? file, path === undefined ? undefined : await readSafetensorsHeader(path)));
+  }
+  return loras;
 }
+
+/** By name. What cannot be known without opening a pickle is null. */
+async function loadedEmbeddings(engine: Engine) {
+  const names = (await engine.supervisor.current?.link.client.embeddings()) ?? [];
+  const loaded: [string, object][] = [];
+  for (const name of names) loaded.push([name, await describeEmbedding(name, engine.models)]);
+  return Object.fromEntries(loaded);
+}
+
+const upscaleModels = (catalogue: Catalogue) =>
+  nameUpscaleModels(catalogue.choices("UpscaleModelLoader", "model_name"));
 
 /** Absolute where that is known, else as ComfyUI's list has it. */
 const pathOf = (engine: Engine, folder: string, file: string) => engine.models.path(folder, file) ?? file;

@@ -7,12 +7,14 @@ import { EndpointError } from "../../../../runtime/errors.ts";
 import type { SdapiOptions } from "../../../sdapi-options.ts";
 import type { BodyReader } from "../body.ts";
 import { sdapiBody } from "./body.ts";
-import { describeCheckpoint, servingCatalogue } from "./lists.ts";
+import { checkpointOf, describeCheckpoint, servingCatalogue } from "./lists.ts";
 
 export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: BodyReader, log: Logger): Hono {
   const set = async (context: Context, values: Record<string, unknown>) => {
     const catalogue = await servingCatalogue(context, engine);
-    const idle = await withFreshLists(catalogue, () => options.set(values, catalogue));
+    const idle = await withFreshLists(catalogue, () =>
+      options.set(values, { catalogue, models: engine.models, isFresh: true }),
+    );
     log.info({ options: Object.keys(values) }, "A1111 options set; they hold for this worker until it stops");
     if (idle.length > 0) {
       log.warn({ options: idle }, `options without effect here: ${idle.join(", ")}`);
@@ -23,7 +25,7 @@ export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: Body
   return new Hono()
     .get("/options", async (context) => {
       const catalogue = await servingCatalogue(context, engine);
-      return context.json(options.all(catalogue, (file) => describeCheckpoint(engine, file)));
+      return context.json(options.all(catalogue, (file) => describeCheckpoint(engine, checkpointOf(file, catalogue))));
     })
     .post("/options", (context) =>
       bodies.read(context, (values) => set(context, values as Record<string, unknown>), sdapiBody(context)),

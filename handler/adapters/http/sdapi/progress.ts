@@ -49,5 +49,8 @@ function progressOf(activity: Activity | undefined) {
   };
 }
 
-const nameOf = ({ kind, jobs, jobsDone }: Activity) =>
-  jobs > 1 ? `Batch ${jobsDone + 1} out of ${jobs}` : `scripts_${kind.slice(SDAPI_KIND.length)}`;
+function nameOf({ kind, jobs, jobsDone }: Activity): string {
+  if (jobs > 1) return `Batch ${jobsDone + 1} out of ${jobs}`;
+  const route = kind.slice(SDAPI_KIND.length);
+  return route.startsWith("extra-") ? "extras" : `scripts_${route}`;
+}

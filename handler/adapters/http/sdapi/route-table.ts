@@ -8,8 +8,8 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /txt2img": "pictures",
   "POST /img2img":
     "pictures; each as large as `width` x `height`, or, where only the masked part was drawn, as the picture that was sent",
-  "POST /extra-single-image": null,
-  "POST /extra-batch-images": null,
+  "POST /extra-single-image": "the picture, larger: by Lanczos, Nearest, or an upscale model; faces are not restored",
+  "POST /extra-batch-images": "the same for several pictures",
   "POST /png-info": "the infotext of a PNG, JPEG, WebP or GIF file (base64 or data URI), and its parameters",
   "GET /progress":
     "step, steps, job and time left of the oldest A1111 request; with its preview if one was asked for within the minute before it began",
@@ -18,19 +18,19 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /skip": "nothing: a single picture of a request cannot be skipped",
   "GET /options": "A1111's options with their defaults, and what was set",
   "POST /options":
-    "sets any of them for this worker until it stops; requests follow `sd_model_checkpoint`, the header `x-options-without-effect` names the others",
+    "sets any of them for this worker until it stops; requests follow those that `override_settings` may hold, the header `x-options-without-effect` names the others",
   "GET /cmd-flags": "`api` and `nowebui`",
   "GET /samplers": "those that ComfyUI's core has",
   "GET /schedulers": "those that ComfyUI's core has",
-  "GET /upscalers": "Lanczos, Nearest, and ComfyUI's upscale models",
+  "GET /upscalers": "None, Lanczos, Nearest, and ComfyUI's upscale models, those that A1111 knows under its names",
   "GET /latent-upscale-modes": "A1111's six",
   "GET /sd-models":
     "checkpoints; SHA-256 from `model.sha256` or `model.safetensors.sha256`, else computed in the background when ComfyUI runs here",
   "GET /sd-vae": "VAE files",
   "GET /hypernetworks": "hypernetworks",
   "GET /face-restorers": "empty",
-  "GET /realesrgan-models": "the upscale models of that name",
-  "GET /prompt-styles": "empty",
+  "GET /realesrgan-models": "the upscale models of that kind",
+  "GET /prompt-styles": "the styles of `SDAPI_STYLES_FILE`",
   "GET /embeddings": "names; shape and vectors are not known",
   "POST /refresh-embeddings": "reads the lists again",
   "POST /refresh-checkpoints": "reads the lists again",
@@ -42,19 +42,35 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /memory": "ComfyUI's; the counters of PyTorch are 0",
   "POST /unload-checkpoint": "frees the GPU's memory",
   "POST /reload-checkpoint": "nothing: ComfyUI loads what a request needs",
-  "GET /scripts": "empty",
-  "GET /script-info": "empty",
+  "GET /scripts": "`refiner`, `sampler` and `seed`; ControlNet, where there is a model for it",
+  "GET /script-info": "the first three, with A1111's arguments",
   "GET /extensions": "empty",
   "GET /loras": "LoRA files; alias is the name, metadata are not read",
   "POST /refresh-loras": "reads the lists again",
 };
 
+export const CONTROLNET_PREFIX = "/controlnet";
+
+/** As {@link SDAPI_ROUTES}: those of A1111's ControlNet extension. */
+export const CONTROLNET_ROUTES: Readonly<Record<string, string | null>> = {
+  "GET /version": "3",
+  "GET /model_list": "ControlNet models, with A1111's short hash where the file can be read",
+  "GET /module_list": "the preprocessors that are available",
+  "GET /control_types": "both, by type",
+  "GET /settings": "`control_net_unit_count`",
+  "POST /detect": null,
+  "POST /render_openpose_json": null,
+};
+
 const METHODS = ["GET", "POST"];
-const pathOf = (path: string) => (path.startsWith(`${SDAPI_PREFIX}/`) ? path.slice(SDAPI_PREFIX.length) : undefined);
+const TABLES = { [SDAPI_PREFIX]: SDAPI_ROUTES, [CONTROLNET_PREFIX]: CONTROLNET_ROUTES };
 
-export const isSdapiPath = (path: string) => /^\/sdapi(\/|$)/.test(path);
+export const isSdapiPath = (path: string) => /^\/(sdapi|controlnet)(\/|$)/.test(path);
 
-export const isSdapiRoute = (method: string, path: string) => `${method} ${pathOf(path)}` in SDAPI_ROUTES;
+export const isSdapiRoute = (method: string, path: string) =>
+  Object.entries(TABLES).some(
+    ([prefix, table]) => path.startsWith(`${prefix}/`) && `${method} ${path.slice(prefix.length)}` in table,
+  );
 
 /** Starlette leads `/samplers/` to `/samplers`; undefined when that is no path of A1111's. */
 export function withoutSlash(path: string): string | undefined {

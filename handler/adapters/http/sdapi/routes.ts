@@ -2,7 +2,7 @@
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import type { Endpoint } from "../../../endpoint.ts";
-import { SdapiOptions } from "../../../sdapi-options.ts";
+import type { Style } from "../../../styles/styles.ts";
 import type { BodyReader } from "../body.ts";
 import { invokeFromHttp } from "../invoke.ts";
 import { sdapiBody } from "./body.ts";
@@ -12,18 +12,18 @@ import { sdapiLists, servingCatalogue } from "./lists.ts";
 import { sdapiOptions } from "./options.ts";
 import { respondWithProgress, SDAPI_KIND } from "./progress.ts";
 
+/** Every one is an invocation. */
+const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] as const;
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
 export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger): Hono {
-  const { engine } = endpoint;
-  const options = new SdapiOptions();
+  const { engine, sdapi } = endpoint;
   const routes = new Hono();
 
-  for (const dialect of ["sdapi/txt2img", "sdapi/img2img"] as const) {
-    routes.post(dialect.replace("sdapi", ""), async (context) => {
-      const request = { parse: sdapiBody(context), options: options.followed };
-      const result = await invokeFromHttp(context, endpoint, bodies, dialect, request);
+  for (const route of WORK) {
+    routes.post(`/${route}`, async (context) => {
+      const result = await invokeFromHttp(context, endpoint, bodies, `sdapi/${route}`, sdapiBody(context));
       return result.status === "failed"
         ? respondWithSdapiError(context, result.error)
         : context.json(result.body as object);
@@ -42,13 +42,17 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
   routes.post("/reload-checkpoint", (context) => context.json({}));
   for (const path of REFRESHES) routes.post(path, (context) => refresh(context, endpoint));
 
-  routes.route("/", sdapiOptions(options, engine, bodies, log));
+  routes.route("/", sdapiOptions(sdapi.options, engine, bodies, log));
   routes.route("/", sdapiLists(engine));
-  routes.route("/", sdapiImages(bodies));
+  routes.route("/", sdapiImages(sdapi, bodies));
+  routes.get("/prompt-styles", (context) => context.json(sdapi.styles.all.map(describeStyle)));
   return routes;
 }
 
-async function refresh(context: Context, { engine }: Endpoint): Promise<Response> {
+const describeStyle = ({ name, prompt, negativePrompt }: Style) => ({ name, prompt, negative_prompt: negativePrompt });
+
+async function refresh(context: Context, { engine, sdapi }: Endpoint): Promise<Response> {
+  sdapi.forgetStyles();
   await (await servingCatalogue(context, engine)).reload();
   return context.json(null);
 }

@@ -1,22 +1,29 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseInfotext, unquote } from "../../../../handler/infotext/parse.ts";
+import { Styles } from "../../../../handler/styles/styles.ts";
 import recorded from "../../../fixtures/sdapi/infotext-parse.json" with { type: "json" };
 
 type Values = Record<string, unknown>;
 
-/** Styles are not read from a file here: these prompts keep the words that a style had added. */
-const WITHOUT_STYLES = 6;
+/** Those that `parse_with_styles` was recorded with. */
+const STYLES = new Styles([
+  { name: "photo", prompt: "photo of {prompt}, 8k", negativePrompt: "blurry" },
+  { name: "best", prompt: "masterpiece, best quality", negativePrompt: "lowres" },
+]);
+const CASES = [
+  ...recorded.parse.map((it) => [...it, undefined]),
+  ...recorded.parse_with_styles.map((it) => [...it, STYLES]),
+] as [string, Values, Styles | undefined][];
 
 describe("all that A1111 read", () => {
-  test("none is left out but those with styles", () => {
-    expect(recorded.parse).toHaveLength(255);
-    expect(recorded.parse_with_styles).toHaveLength(WITHOUT_STYLES);
+  test("none is left out", () => {
+    expect(CASES).toHaveLength(261);
   });
 
-  test.each(recorded.parse as [string, Values][])("%j", (text, expected) => {
+  test.each(CASES)("%j", (text, expected, styles) => {
     const defaults = Object.entries(recorded.injected_defaults as Values);
-    const parsed: Values = parseInfotext(text);
+    const parsed: Values = parseInfotext(text, styles);
     for (const [label, value] of defaults) if (!(label in expected)) expect(parsed[label], label).toEqual(value);
     const isInjected = ([label, value]: [string, unknown]) =>
       !(label in expected) && defaults.some(([known, fallback]) => known === label && fallback === value);

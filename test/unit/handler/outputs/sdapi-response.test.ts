@@ -170,12 +170,16 @@ describe("infotext", () => {
         seeds: [42n],
         subseeds: [7n],
         noises: [],
+        variation: { strength: 0, resizeFrom: { width: -1, height: -1 } },
+        noiseMultiplier: 1,
         sampler: resolveSampler("DPM++ 2M", "Karras"),
         written: { positive: "a cat <lora:style:0.4>", negative: "" },
         prompts: { positive: "a cat", negative: "" },
         models: { checkpoint: "m.ckpt", vae: "my.vae.safetensors", loras: [], hypernetworks: [], clipSkip: 2 },
+        tokenMerging: { first: 0, second: 0 },
         refiner: undefined,
       },
+      hashes: { model: "0123456789", vae: "abcdef0123", networks: {} },
       width: 384,
       height: 256,
       denoisingStrength: 1,
@@ -191,14 +195,16 @@ describe("infotext", () => {
     const answer = encode(completed([output()])) as { info: string };
     const { infotexts, ...info } = JSON.parse(answer.info) as Record<string, unknown> & { infotexts: string[] };
     expect(infotexts[0]?.split("RNG")).toEqual([
-      "a cat <lora:style:0.4>\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.0, Seed: 42, Size: 384x256, Model: m, VAE: my.vae.safetensors, Denoising strength: 1.0, Clip skip: 2, ",
+      "a cat <lora:style:0.4>\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.0, Seed: 42, Size: 384x256, Model hash: 0123456789, Model: m, VAE hash: abcdef0123, VAE: my.vae.safetensors, Denoising strength: 1.0, Clip skip: 2, ",
       `: CPU, Hires negative prompt: "low: res", Hires upscale: 2.0, Hires steps: 3, Hires upscaler: Latent, SGM noise multiplier: True, Version: comfy-endpoint ${manifest.version}`,
     ]);
     expect(info).toMatchObject({
       width: 384,
       clip_skip: 2,
       denoising_strength: 1,
+      sd_model_hash: "0123456789",
       sd_vae_name: "my.vae.safetensors",
+      sd_vae_hash: "abcdef0123",
       extra_generation_params: { "Hires prompt": null, "Hires upscale": 2, "Schedule type": "Karras" },
     });
   });

@@ -4,10 +4,11 @@ import { BodyReader } from "../../../../../../handler/adapters/http/body.ts";
 import { sdapiImages } from "../../../../../../handler/adapters/http/sdapi/images.ts";
 import { parseInfotext } from "../../../../../../handler/infotext/parse.ts";
 import { exifWithComment, jpegWithExif, webpWithExif } from "../../../../../../handler/outputs/exif.ts";
+import { Styles } from "../../../../../../handler/styles/styles.ts";
 import recorded from "../../../../../fixtures/sdapi/png-info.json" with { type: "json" };
 import { chunkOf, gifWithComment, plainJpeg, plainPng, plainWebp } from "../../../../../support/picture-files.ts";
 
-const routes = sdapiImages(new BodyReader(10));
+const routes = sdapiImages({ styles: new Styles() }, new BodyReader(10));
 routes.onError((error, context) => context.json({ code: (error as { code?: string }).code, text: error.message }, 422));
 
 const post = async (body: unknown) => {

@@ -1,4 +1,4 @@
-/** Our own nodes for ComfyUI (runtime/comfyui_nodes), as `/object_info` shows them on an engine that loads them. */
+/** The node classes of our own folder (runtime/comfyui_nodes), as `/object_info` shows them on an engine that loads them. */
 import { existsSync, readFileSync } from "node:fs";
 import type { InputSpec, NodeClass } from "./catalogue.ts";
 
@@ -9,7 +9,7 @@ const text = (fallback: string): InputSpec => ["STRING", { default: fallback }];
 const MAX_SIDE = 16_384;
 const MAX_STEPS = 10_000;
 
-const ownNode = (name: string, output: string, required: Record<string, InputSpec>) => ({
+const ownClass = (name: string, output: string, required: Record<string, InputSpec>) => ({
   input: { required },
   input_order: { required: Object.keys(required) },
   output: [output],
@@ -23,8 +23,8 @@ const ownNode = (name: string, output: string, required: Record<string, InputSpe
   output_node: false,
 });
 
-export const OWN_NODES: Record<string, NodeClass> = {
-  ComfyEndpointNoise: ownNode("ComfyEndpointNoise", "NOISE", {
+export const OWN_CLASSES: Readonly<Record<string, NodeClass>> = {
+  ComfyEndpointNoise: ownClass("ComfyEndpointNoise", "NOISE", {
     seeds: text("0"),
     subseeds: text(""),
     subseed_strength: float(0, -10, 10),
@@ -35,8 +35,8 @@ export const OWN_NODES: Record<string, NodeClass> = {
     seed_delta: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     draws_before: integer(0, MAX_STEPS),
   }),
-  ComfyEndpointSigmas: ownNode("ComfyEndpointSigmas", "SIGMAS", { sigmas: text("1, 0") }),
-  ComfyEndpointSampler: ownNode("ComfyEndpointSampler", "SAMPLER", {
+  ComfyEndpointSigmas: ownClass("ComfyEndpointSigmas", "SIGMAS", { sigmas: text("1, 0") }),
+  ComfyEndpointSampler: ownClass("ComfyEndpointSampler", "SAMPLER", {
     sampler_name: text("euler"),
     eta: float(1),
     s_noise: float(1),
@@ -48,8 +48,9 @@ export const OWN_NODES: Record<string, NodeClass> = {
     keeps_variance: ["BOOLEAN", { default: false }],
     noised_at: float(0),
   }),
+  ComfyEndpointSoftControl: ownClass("ComfyEndpointSoftControl", "CONTROL_NET", { control_net: ["CONTROL_NET"] }),
 };
 
 /** Whether one of these files of model paths makes ComfyUI load them. */
-export const namesOwnNodes = (files: readonly string[]): boolean =>
+export const namesOwnClasses = (files: readonly string[]): boolean =>
   files.some((file) => existsSync(file) && readFileSync(file, "utf8").includes("comfyui_nodes"));

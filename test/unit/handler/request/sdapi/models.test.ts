@@ -1,0 +1,180 @@
+import { describe, expect, test } from "vitest";
+import type { Inventory } from "../../../../../handler/request/request.ts";
+import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
+import type { Graph } from "../../../../../runtime/comfyui/graph.ts";
+import { checkGraph } from "../../../../../workflows/check-graph.ts";
+import { HEADERS } from "../../../../support/model-headers.ts";
+import { inventoryOf } from "../../../../support/model-inventory.ts";
+import { safetensorsFile } from "../../../../support/safetensors.ts";
+import { shownGraph } from "../../../../support/shown-graph.ts";
+
+const model = (name: keyof typeof HEADERS) => safetensorsFile(HEADERS[name]);
+const FILES = {
+  "checkpoints/sd1.safetensors": model("sd1"),
+  "checkpoints/inpaint.safetensors": model("sd1Inpainting"),
+  "checkpoints/ip2p.safetensors": model("instructPix2Pix"),
+  "checkpoints/sd2.safetensors": model("sd2"),
+  "checkpoints/sdxl.safetensors": model("sdxl"),
+  "checkpoints/refiner.safetensors": model("sdxlRefiner"),
+  "checkpoints/sd3.safetensors": model("sd3"),
+  "checkpoints/flux-whole.safetensors": model("fluxWhole"),
+  "checkpoints/old.ckpt": "a pickle",
+  "checkpoints/video.safetensors": model("video"),
+  "diffusion_models/flux1-dev.safetensors": model("flux"),
+  "diffusion_models/schnell.safetensors": model("fluxSchnell"),
+  "diffusion_models/fill.safetensors": model("fluxFill"),
+  "diffusion_models/sd3.5.safetensors": model("sd3Bare"),
+  "diffusion_models/chroma.safetensors": model("chroma"),
+  "diffusion_models/qwen.safetensors": model("qwenImage"),
+  "diffusion_models/xl.safetensors": model("sdxlBare"),
+  "diffusion_models/flux2.safetensors": model("flux2"),
+  "text_encoders/clip_l.safetensors": model("textEncoder"),
+  "text_encoders/clip_g.safetensors": model("textEncoder"),
+  "text_encoders/sub/t5xxl_fp8_e4m3fn.safetensors": "t5",
+  "vae/ae.safetensors": model("vae"),
+  "vae/other.safetensors": model("vae"),
+};
+const FLUX_MODULES = ["ae.safetensors", "clip_l.safetensors", "t5xxl_fp8_e4m3fn.safetensors"];
+
+async function graphOf(checkpoint: string, body: object = {}, inventory?: Inventory): Promise<Graph> {
+  const { override_settings = {} } = body as { override_settings?: object };
+  const request = {
+    prompt: "a fox",
+    seed: 5,
+    steps: 4,
+    ...body,
+    override_settings: { sd_model_checkpoint: checkpoint, ...override_settings },
+  };
+  const used = inventory ?? (await inventoryOf(FILES));
+  const { graph } = await parseTxt2Img(request).build(used);
+  expect(checkGraph(graph, used.catalogue)).toBe(graph);
+  return graph;
+}
+const modules = (...names: string[]) => ({ override_settings: { forge_additional_modules: names } });
+const classesIn = (graph: Graph) => Object.values(graph).map(({ class_type }) => class_type);
+const inputsOf = (graph: Graph, classType: string) =>
+  Object.values(graph)
+    .filter(({ class_type }) => class_type === classType)
+    .map(({ inputs }) => inputs);
+
+describe("a graph is that of the model's kind:", () => {
+  test.each<[string, string, object]>([
+    ["SD 1 with clip skip", "sd1", { clip_skip: 2 }],
+    ["SD 2, of which A1111 skips no layers", "sd2", { clip_skip: 2 }],
+    [
+      "SDXL with an empty negative prompt, of which A1111 skips no layers either",
+      "sdxl",
+      { clip_skip: 2, width: 1024 },
+    ],
+    ["SDXL with a negative prompt", "sdxl", { negative_prompt: "blurry" }],
+    ["SDXL of a size between cells, and larger", "sdxl", { width: 1021, enable_hr: true, hr_scale: 1.3 }],
+    ["SDXL with a refiner", "sdxl", { refiner_checkpoint: "refiner", refiner_switch_at: 0.8, steps: 20 }],
+    ["SDXL alone", "xl", modules("ae", "clip_l", "clip_g")],
+    ["an inpainting model", "inpaint", {}],
+    ["SD 3 in one file", "sd3.safetensors", { cfg_scale: 4.5 }],
+    ["SD 3 alone", "sd3.5.safetensors", modules("ae", "clip_l", "clip_g", "t5xxl_fp8_e4m3fn")],
+    [
+      "Flux as Forge asks for it",
+      "flux1-dev.safetensors",
+      {
+        cfg_scale: 1,
+        distilled_cfg_scale: 3.5,
+        sampler_name: "Euler",
+        scheduler: "Simple",
+        ...modules(...FLUX_MODULES),
+      },
+    ],
+    [
+      "Flux in one file, with a negative prompt",
+      "flux-whole",
+      { negative_prompt: "blurry", cfg_scale: 2, width: 1000 },
+    ],
+    ["Flux schnell", "schnell", { cfg_scale: 1, distilled_cfg_scale: 3, ...modules(...FLUX_MODULES) }],
+    ["Chroma", "chroma", modules("ae", "t5xxl_fp8_e4m3fn")],
+    ["Qwen-Image", "qwen", modules("ae", "clip_l")],
+    ["a pickle, as SD 1", "old", { clip_skip: 2 }],
+  ])("%s", async (_, checkpoint, body) => {
+    expect(shownGraph(await graphOf(checkpoint, body))).toMatchSnapshot();
+  });
+});
+
+describe("Forge's modules", () => {
+  test("are found by file name, whatever the folder", async () => {
+    const paths = ["/models/VAE/ae.safetensors", "C:\\models\\text_encoder\\clip_l.safetensors", "t5xxl_fp8_e4m3fn"];
+    const graph = await graphOf("flux1-dev", { cfg_scale: 1, ...modules(...paths) });
+    expect(inputsOf(graph, "DualCLIPLoader")).toEqual([
+      { clip_name1: "clip_l.safetensors", clip_name2: "sub/t5xxl_fp8_e4m3fn.safetensors", type: "flux" },
+    ]);
+  });
+
+  test("take the place of what a checkpoint has inside, and of sd_vae", async () => {
+    const override_settings = { sd_vae: "other", forge_additional_modules: ["ae"] };
+    const graph = await graphOf("sd1", { override_settings });
+    expect(inputsOf(graph, "VAELoader")).toEqual([{ vae_name: "ae.safetensors" }]);
+  });
+
+  test("none are what the checkpoint has inside", async () => {
+    expect(classesIn(await graphOf("flux-whole", modules()))).not.toContain("VAELoader");
+  });
+});
+
+test("a distilled scale is told to models that take one, and only to them", async () => {
+  expect(inputsOf(await graphOf("flux-whole", { distilled_cfg_scale: 2 }), "FluxGuidance")).toMatchObject([
+    { guidance: 2 },
+    { guidance: 2 },
+  ]);
+  expect(inputsOf(await graphOf("flux-whole", { cfg_scale: 1 }), "FluxGuidance")).toMatchObject([{ guidance: 3.5 }]);
+  expect(classesIn(await graphOf("sdxl", { distilled_cfg_scale: 2 }))).not.toContain("FluxGuidance");
+});
+
+test("a flow has its own schedule, unless the request names one", async () => {
+  const scheduler = async (checkpoint: string, body: object) =>
+    inputsOf(await graphOf(checkpoint, body), "KSampler")[0]!["scheduler"];
+  expect(await scheduler("flux-whole", { sampler_name: "DPM++ 2M" })).toBe("simple");
+  expect(await scheduler("flux-whole", { scheduler: "automatic" })).toBe("simple");
+  expect(await scheduler("flux-whole", { sampler_name: "Euler Karras" })).toBe("karras");
+  expect(await scheduler("flux-whole", { scheduler: "Beta" })).toBe("beta");
+  expect(await scheduler("sd3.safetensors", {})).toBe("sgm_uniform");
+  expect(await scheduler("sdxl", { sampler_name: "DPM++ 2M" })).toBe("karras");
+});
+
+test.each<[checkpoint: string, body: object, code: string, ...texts: string[]]>([
+  ["ip2p", {}, "unsupported_feature", "sd_model_checkpoint", "ip2p.safetensors", "instruct-pix2pix"],
+  ["fill", modules(...FLUX_MODULES), "unsupported_feature", "fill.safetensors"],
+  ["video", {}, "unsupported_feature", "video.safetensors"],
+  ["flux2", {}, "unsupported_feature", "flux2.safetensors"],
+  ["sd1", { refiner_checkpoint: "ip2p" }, "unsupported_feature", "refiner_checkpoint", "ip2p.safetensors"],
+  ["sd1", { enable_hr: true, hr_checkpoint_name: "video" }, "unsupported_feature", "hr_checkpoint_name"],
+  ["flux1-dev", {}, "invalid_request", "forge_additional_modules", "text encoders", "Flux.1 dev"],
+  ["flux1-dev", modules("clip_l", "t5xxl_fp8_e4m3fn"), "invalid_request", "forge_additional_modules", "VAE"],
+  ["flux1-dev", modules("ae", "clip_l"), "invalid_request", "forge_additional_modules", "takes 2 text encoders, not 1"],
+  ["flux1-dev", modules("ae", "other", "clip_l"), "invalid_request", "both VAEs"],
+  ["flux1-dev", modules("nope"), "unknown_model", "'nope'", "ae.safetensors", "clip_l.safetensors"],
+  ["flux-whole", { sampler_name: "LCM" }, "unsupported_feature", "sampler_name", "LCM"],
+  ["flux-whole", { clip_skip: 2 }, "unsupported_feature", "CLIP_stop_at_last_layers", "Flux.1 dev"],
+  ["flux-whole", { refiner_checkpoint: "refiner" }, "unsupported_feature", "refiner_checkpoint"],
+  ["sdxl", { refiner_checkpoint: "flux-whole" }, "unsupported_feature", "refiner_checkpoint"],
+  ["flux-whole", { prompt: "a [cat:dog:0.5]" }, "unsupported_feature", "prompt:", "changes on the way"],
+  ["flux-whole", { negative_prompt: "[cat|dog]" }, "unsupported_feature", "negative_prompt:"],
+])("%s with %j is refused by name", async (checkpoint, body, code, ...texts) => {
+  const refusal = await graphOf(checkpoint, body).catch((error: unknown) => error);
+  expect(refusal).toMatchObject({ code });
+  for (const text of texts) expect((refusal as Error).message).toContain(text);
+});
+
+describe("on an engine whose disk is not ours", () => {
+  const graphThere = async (checkpoint: string, body: object) =>
+    await graphOf(checkpoint, body, await inventoryOf(FILES, false));
+
+  test("a checkpoint is drawn as SD 1, unless the request says what it is set up for", async () => {
+    expect(classesIn(await graphThere("sdxl", { clip_skip: 2 }))).toContain("CLIPSetLastLayer");
+    const said = { clip_skip: 2, override_settings: { forge_preset: "xl" } };
+    expect(classesIn(await graphThere("sdxl", said))).not.toContain("CLIPSetLastLayer");
+  });
+
+  test("a diffusion model alone is Flux for a request with a distilled scale", async () => {
+    const body = { cfg_scale: 1, distilled_cfg_scale: 3.5, ...modules(...FLUX_MODULES) };
+    expect(classesIn(await graphThere("flux1-dev", body))).toContain("FluxGuidance");
+    await expect(graphThere("flux1-dev", modules(...FLUX_MODULES))).rejects.toThrow("cannot be read on this engine");
+  });
+});
