@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
 import { quickTxt2Img } from "../../support/payloads.ts";
 import { decode } from "../../support/pictures.ts";
+import { standInPicture } from "../../support/stand-in-pictures.ts";
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
@@ -14,7 +15,8 @@ beforeAll(async () => {
 });
 
 async function draw(overrides: object) {
-  const response = await endpoint.post("/sdapi/v1/txt2img", quickTxt2Img({ ...overrides }));
+  const route = "init_images" in overrides ? "img2img" : "txt2img";
+  const response = await endpoint.post(`/sdapi/v1/${route}`, quickTxt2Img({ ...overrides }));
   const answer = (await response.json()) as { images: string[]; info: string };
   expect(response.status, JSON.stringify(answer)).toBe(200);
   const pictures = await Promise.all(
@@ -25,6 +27,8 @@ async function draw(overrides: object) {
 
 const drawOne = async (overrides: object) => (await draw(overrides)).pictures[0]!;
 
+const PICTURE = (await standInPicture("@img64x64")) as string;
+
 /** One of each kind of noise on the way: none, of the picture's own generator, Brownian, and that of a timestep sampler. */
 const SAMPLERS = ["Euler", "Euler a", "DPM++ 2M SDE", "DDIM"];
 
@@ -34,6 +38,14 @@ describe.each(SAMPLERS)("%s", (sampler_name) => {
     expect(info.all_seeds).toEqual([20, 21]);
     for (const [index, seed] of info.all_seeds.entries())
       expect(pictures[index]!.equals(await drawOne({ sampler_name, seed }))).toBe(true);
+    expect(pictures[0]!.equals(pictures[1]!)).toBe(false);
+  });
+
+  test("of img2img too", async () => {
+    const start = { sampler_name, steps: 5, init_images: [PICTURE], denoising_strength: 0.75 };
+    const { pictures, info } = await draw({ ...start, seed: 20, n_iter: 2 });
+    for (const [index, seed] of info.all_seeds.entries())
+      expect(pictures[index]!.equals(await drawOne({ ...start, seed }))).toBe(true);
     expect(pictures[0]!.equals(pictures[1]!)).toBe(false);
   });
 
