@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { parseImg2Img } from "../../../../../handler/request/sdapi/img2img.ts";
 import type { SdapiSettings } from "../../../../../handler/request/sdapi/settings.ts";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
+import recorded from "../../../../fixtures/sdapi/rng.json" with { type: "json" };
 import { loadInventory } from "../../../../support/catalogue.ts";
 import { completed, output } from "../../../../support/completed.ts";
 
@@ -22,6 +23,23 @@ async function drawnBy(body: object, nodes: keyof typeof engines = "own", worker
   const noises = Object.values(graph).filter(({ class_type }) => class_type === "ComfyEndpointNoise");
   return { graph, info, warnings: answer.warnings ?? [], noises: noises.map(({ inputs }) => inputs) };
 }
+
+describe("A1111's seeds", () => {
+  const told = async (request: object) => {
+    const { encode, graph } = await parseTxt2Img(request).build(engines.own);
+    const pictures = Object.values(graph).filter(({ class_type }) => class_type === "SaveImage");
+    const { info } = encode(completed(pictures.map(() => output()))) as { info: string };
+    return JSON.parse(info) as Record<string, unknown>;
+  };
+
+  test.each(recorded.seed_lists)("$request", async ({ request, status: _, ...seeds }) => {
+    expect(await told({ ...request, steps: 4 })).toMatchObject(seeds);
+  });
+
+  test.each(recorded.get_fixed_seed as [unknown, number][])("%j is %d", async (seed, used) => {
+    expect(await told({ seed, steps: 4 })).toMatchObject({ seed: used, all_seeds: [used] });
+  });
+});
 
 describe("initial_noise_multiplier", () => {
   const option = (value: number) => ({ override_settings: { initial_noise_multiplier: value } });
