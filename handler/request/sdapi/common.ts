@@ -40,10 +40,17 @@ export async function readCommon(request: SdapiRequest, pictures: number, invent
   const sampler = readSampler(request, name, schedulerFor(models, name, fields.scheduler));
   const refiner = await readRefiner(request, models, inventory);
   refuseForFlow({ models, sampler, refiner: refiner?.models });
-  const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
-  const seeds = Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, first + BigInt(index)));
+  const given = BigInt(fields.seed);
+  const first = given === -1n ? BigInt(randomInt(MAX_RANDOM_SEED + 1)) : given;
+  const seeds = Array.from({ length: pictures }, (_, index) => toSeed(first + BigInt(index)));
   return { sampler, written, prompts, models, tokenMerging, refiner, seeds };
 }
+
+/** After the largest seed comes 0. */
+const toSeed = (number: bigint) => (number < 0n ? number : BigInt.asUintN(64, number));
+
+/** PyTorch takes a negative seed for the unsigned number of the same 64 bits; ComfyUI takes no negative ones. */
+export const unsignedSeeds = (seeds: readonly bigint[]): bigint[] => seeds.map((seed) => BigInt.asUintN(64, seed));
 
 const nothing = () => undefined;
 

@@ -13,7 +13,7 @@ import { refuseForFlow, schedulerFor } from "./model-limits.ts";
 import { withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
-import { readSampler, samplerName } from "./sampler.ts";
+import { originOf, readSampler, samplerName } from "./sampler.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
@@ -29,7 +29,7 @@ export async function readHires(
   const { models } = common;
   if (fields.denoising_strength === null) notes.add(`denoising_strength: not set, so ${DEFAULT_STRENGTH} is used`);
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
-  if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
+  if (strength < 0) throw invalid("denoising_strength", "must be at least 0");
   const steps = fields.hr_second_pass_steps || fields.steps;
   checkScheduleLength(steps, strength);
   const size = hiresSize({
@@ -42,7 +42,7 @@ export async function readHires(
     firstHeight: fields.firstphase_height,
     isSizeFinal: options.use_old_hires_fix_width_height ?? false,
   });
-  checkHiresSize(size);
+  checkHiresSize(size, sizeField(fields));
   checkFirstSize(size.first);
   const written = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   const field = fields.hr_prompt ? "hr_prompt" : "prompt";
@@ -86,7 +86,19 @@ function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampl
   const scheduler = orSame(fields.hr_scheduler);
   if (name === undefined && scheduler === undefined) return first;
   const used = name ?? samplerName(request);
-  return readSampler(request, used, schedulerFor(models, used, scheduler ?? fields.scheduler));
+  const origin = originOf(request);
+  return readSampler(request, used, schedulerFor(models, used, scheduler ?? fields.scheduler), {
+    sampler_name: name === undefined ? origin.sampler_name : "hr_sampler_name",
+    scheduler: scheduler === undefined ? origin.scheduler : "hr_scheduler",
+  });
+}
+
+/** The one that made the size what it is. */
+function sizeField(fields: Txt2ImgFields): string {
+  const given = (["firstphase_width", "firstphase_height", "hr_resize_x", "hr_resize_y"] as const).find(
+    (field) => fields[field] !== 0,
+  );
+  return given ?? "hr_scale";
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

@@ -11,7 +11,7 @@ import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, readCommon } from "./common.ts";
+import { distilled, readCommon, unsignedSeeds } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
@@ -135,7 +135,7 @@ async function build(
     ...(mask && {
       mask: {
         file: mask.name,
-        content: CONTENTS[fields.inpainting_fill]!,
+        content: CONTENTS[fields.inpainting_fill] ?? "picture",
         isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
         isSoft: false,
       },
@@ -149,7 +149,7 @@ async function build(
   for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
-    seeds,
+    seeds: unsignedSeeds(seeds),
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),

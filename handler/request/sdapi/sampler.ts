@@ -1,4 +1,5 @@
 /** A request's sampler, and in lenient mode what A1111 takes in its place. */
+import { EndpointError } from "../../../runtime/errors.ts";
 import {
   type NoiseSettings,
   type ResolvedSampler,
@@ -10,14 +11,43 @@ import type { SdapiRequest } from "./parse.ts";
 
 export const samplerName = ({ fields }: SdapiRequest): string => fields.sampler_name || fields.sampler_index;
 
+/** Where a sampler and its scheduler were named. */
+interface Origin {
+  sampler_name: string;
+  scheduler: string;
+}
+
+/** Those of the first pass. */
+export const originOf = ({ fields }: SdapiRequest): Origin => ({
+  sampler_name: fields.sampler_name ? "sampler_name" : "sampler_index",
+  scheduler: "scheduler",
+});
+
 /**
  * @param scheduler null: that of the sampler's name, else its own.
- * @throws EndpointError `unknown_sampler`, `unsupported_feature`.
+ * @throws EndpointError `unknown_sampler`, `unsupported_feature`, of the field that names it.
  */
-export function readSampler(request: SdapiRequest, name: string, scheduler: string | null): ResolvedSampler {
-  const resolved = resolve(request, { name, scheduler, settings: noiseSettings(request, name) });
+export function readSampler(
+  request: SdapiRequest,
+  name: string,
+  scheduler: string | null,
+  origin = originOf(request),
+): ResolvedSampler {
+  const wish = { name, scheduler, settings: noiseSettings(request, name) };
+  const resolved = underOwnName(origin, () => resolve(request, wish));
   const isOtherVariant = resolved.sampler === "uni_pc" && request.options.uni_pc_variant === "bh2";
   return isOtherVariant ? { ...resolved, sampler: "uni_pc_bh2" } : resolved;
+}
+
+function underOwnName<T>(origin: Origin, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const field = error instanceof EndpointError && error.details?.["field"];
+    if (field !== "sampler_name" && field !== "scheduler") throw error;
+    const { code, message, details } = error as EndpointError;
+    throw new EndpointError(code, message, { details: { ...details, field: origin[field] } });
+  }
 }
 
 interface Wish {

@@ -3,7 +3,7 @@ import { buildGeneration } from "../../../workflows/generation.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, floorToMultiple, readCommon } from "./common.ts";
+import { distilled, floorToMultiple, readCommon, unsignedSeeds } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import {
@@ -69,7 +69,7 @@ async function build(
   for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
-    seeds,
+    seeds: unsignedSeeds(seeds),
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),

@@ -67,6 +67,10 @@ const TABLES = { [SDAPI_PREFIX]: SDAPI_ROUTES, [CONTROLNET_PREFIX]: CONTROLNET_R
 
 export const isSdapiPath = (path: string) => /^\/(sdapi|controlnet)(\/|$)/.test(path);
 
+/** What A1111's own server would answer, with a 404 in its shape. */
+export const isOfA1111 = (path: string) =>
+  path === "/" || path.startsWith("/internal/") || isSdapiPath(path.toLowerCase());
+
 export const isSdapiRoute = (method: string, path: string) =>
   Object.entries(TABLES).some(
     ([prefix, table]) => path.startsWith(`${prefix}/`) && `${method} ${path.slice(prefix.length)}` in table,
