@@ -126,6 +126,87 @@ describe.each([...byRoute])("%s", (_, ofRoute) => {
   });
 });
 
+test("what differs is listed once, and is little", () => {
+  const listed = [...Object.keys(DIFFERENCES), ...LENIENT, ...Object.keys(MEANINGS)];
+  expect(new Set(listed).size).toBe(listed.length);
+  const titles = cases.map(({ title }) => title);
+  expect(listed.filter((title) => !titles.includes(title))).toEqual([]);
+  const differing = titles.filter((title) => title in DIFFERENCES);
+  const all = cases.length + recorded.auth.length + Object.keys(recorded.headers).length;
+  expect(all).toBe(398 + 13 + 3);
+  expect(differing.length).toBeLessThanOrEqual(0.05 * all);
+});
+
+describe("user and password", () => {
+  const basic = (credentials: string) => `Basic ${Buffer.from(credentials).toString("base64")}`;
+  const HEADERS: Readonly<Record<string, string>> = {
+    right: basic("user:pass"),
+    "right second": basic("second:wo:rd"),
+    "wrong password": basic("user:nope"),
+    "wrong user": basic("nope:pass"),
+    "empty basic": "Basic ",
+    "bad base64": "Basic !!!",
+    "no colon": basic("user"),
+    bearer: "Bearer token",
+    "lower case scheme": basic("user:pass").replace("Basic", "basic"),
+  };
+
+  let guarded: RunningEndpoint;
+  beforeAll(() =>
+    sharedEndpoint(
+      (started) => {
+        guarded = started;
+      },
+      { SDAPI_AUTH: "user:pass,second:wo:rd", API_TOKEN: "s3cret" },
+    ),
+  );
+
+  test.each(recorded.auth)("$case", async ({ case: name, status, response: wanted }) => {
+    const [header = "", route = "GET /sdapi/v1/cmd-flags"] = name.split(", ");
+    const [method = "", path = ""] = route.split(" ");
+    const authorization = HEADERS[header];
+    const response = await fetch(guarded.url + path, { method, headers: { ...(authorization && { authorization }) } });
+    expect(response.status).toBe(status);
+    if (response.status !== 200) expect(await response.json()).toEqual(wanted);
+    expect(response.headers.get("www-authenticate")).toBeNull();
+  });
+
+  test("other routes keep the token; passwords are not logged", async () => {
+    const token = { headers: { authorization: "Bearer s3cret", "content-type": "application/json" } };
+    expect((await guarded.post("/prompt", { prompt: {} }, token)).status).toBe(422);
+    expect(JSON.stringify(guarded.log)).not.toContain("wo:rd");
+  });
+});
+
+describe("headers", () => {
+  const ORIGIN = { origin: "https://page.example" };
+  const REQUESTS: Readonly<Record<keyof typeof recorded.headers, { path: string; init: RequestInit }>> = {
+    "GET /samplers with Accept-Encoding gzip": { path: "samplers", init: { headers: { "accept-encoding": "gzip" } } },
+    "GET /progress (short body)": { path: "progress", init: { headers: ORIGIN } },
+    "CORS preflight": {
+      path: "txt2img",
+      init: { method: "OPTIONS", headers: { ...ORIGIN, "access-control-request-method": "POST" } },
+    },
+  };
+
+  test.each(Object.entries(REQUESTS))("%s", async (name, { path, init }) => {
+    const response = await fetch(`${endpoint.url}/sdapi/v1/${path}`, init);
+    const wanted = recorded.headers[name as keyof typeof recorded.headers];
+    const preflight = "status" in wanted ? wanted : undefined;
+    const {
+      "content-length": _,
+      "x-process-time": __,
+      ...headers
+    } = preflight?.headers ?? (wanted as Record<string, string>);
+    expect(response.status).toBe(preflight?.status ?? 200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      ...headers,
+      "x-process-time": expect.stringMatching(/^\d+(\.\d{1,4})?$/),
+    });
+    if (preflight) expect(await response.text()).toBe(preflight.body);
+  });
+});
+
 /** The body that asks for the same, and is one that A1111 takes; null stands for a field's default. */
 function meaningOf({ body }: Golden, title: string): object | undefined {
   const meaning = MEANINGS[title];

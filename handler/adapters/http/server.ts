@@ -45,9 +45,11 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
       ? respondWithSdapiError(context, noRoute(method, path))
       : context.redirect(redirect + new URL(context.req.url).search, 307);
   });
+  app.use("/sdapi/*", processTime);
+  app.use(`${CONTROLNET_PREFIX}/*`, processTime);
   app.use(cors(config.CORS_ORIGINS));
-  app.use("/sdapi/*", processTime, gzipLists);
-  app.use(`${CONTROLNET_PREFIX}/*`, processTime, gzipLists);
+  app.use("/sdapi/*", gzipLists);
+  app.use(`${CONTROLNET_PREFIX}/*`, gzipLists);
   app.route("/", healthRoutes(endpoint));
   const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
   if (credentials !== undefined) {
