@@ -1,6 +1,5 @@
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sampler-names.ts";
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
@@ -64,17 +63,6 @@ test("every route of the table is there, or says that it is not supported", asyn
 });
 
 describe("lists", () => {
-  test("samplers, schedulers and latent upscalers are A1111's, those apart that ComfyUI's core lacks", async () => {
-    const runs = (items: readonly { name: string; comfyui?: unknown }[]) =>
-      items.filter(({ comfyui }) => comfyui !== undefined).map(({ name }) => name);
-    const among = <T extends { name: string }>(items: T[], names: string[]) =>
-      items.filter(({ name }) => names.includes(name));
-    const { routes } = recorded;
-    expect(await get("/samplers")).toEqual(among(routes.samplers, runs(SDAPI_SAMPLERS)));
-    expect(await get("/schedulers")).toEqual(among(routes.schedulers, runs(SDAPI_SCHEDULERS)));
-    expect(await get("/latent-upscale-modes")).toEqual(routes["latent-upscale-modes"]);
-  });
-
   test("models: names of this engine, in A1111's shapes", async () => {
     const { routes } = recorded;
     const models = await get<Model[]>("/sd-models");
@@ -95,27 +83,6 @@ describe("lists", () => {
     expect(upscalers.slice(0, 3)).toEqual(routes.upscalers.slice(0, 3));
     expect(namesOf(upscalers)).toContain("tiny-2x");
     expect(upscalers.find(({ name }) => name === "tiny-2x")).toMatchObject({ scale: 2 });
-  });
-
-  test("what ComfyUI knows nothing of is empty, as on a bare installation", async () => {
-    for (const path of ["hypernetworks", "face-restorers", "extensions"] as const)
-      expect(await get(`/${path}`), path).toEqual(recorded.routes[path]);
-    expect(await get("/cmd-flags")).toEqual({ api: true, nowebui: true });
-  });
-
-  test("scripts are those of A1111 whose work is done here, with what there is to choose from", async () => {
-    const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
-    expect(await get("/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
-    const choices: Record<string, string[]> = {
-      Checkpoint: (await get<Model[]>("/sd-models")).map(({ title }) => title),
-      "Sampling method": namesOf(await get<Item[]>("/samplers")),
-      "Schedule type": (await get<{ label: string }[]>("/schedulers")).map(({ label }) => label),
-    };
-    const expected = recorded.script_info.map((script) => ({
-      ...script,
-      args: script.args.map((it) => (it.choices ? { ...it, choices: choices[it.label] } : it)),
-    }));
-    expect(await get("/script-info")).toEqual(expected);
   });
 
   test("memory is the engine's", async () => {
