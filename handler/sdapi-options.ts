@@ -74,6 +74,6 @@ function checkValues(values: Values, catalogue: Catalogue): void {
 
 /** The file of a title; unlike in a request, an empty one is none. */
 function named(title: unknown, inventory: Inventory): string {
-  if (title === "") throw new EndpointError("unknown_model", "model '' not found");
+  if (title === "") throw new EndpointError("unknown_model", "model '' not found", { details: { field: CHECKPOINT } });
   return findCheckpoint(title, inventory).file;
 }

@@ -45,13 +45,13 @@ const MIN_SIDE = 64;
 const MAX_SIDE = 16_384;
 
 /** @throws EndpointError `invalid_request` for a picture that ComfyUI's nodes cannot make. */
-export function checkHiresSize({ upscaled, final }: HiresSize): void {
+export function checkHiresSize({ upscaled, final }: HiresSize, field: string): void {
   const sides = [...upscaled.map(floorToCells), ...final];
   if (sides.every((side) => side >= MIN_SIDE && side <= MAX_SIDE)) return;
   throw new EndpointError(
     "invalid_request",
-    `hr_scale, hr_resize_x, hr_resize_y: ${final.join("x")} is not a size from ${MIN_SIDE} to ${MAX_SIDE} pixels a side`,
-    { details: { field: "hr_scale" } },
+    `${field}: ${final.join("x")} is not a size from ${MIN_SIDE} to ${MAX_SIDE} pixels a side`,
+    { details: { field } },
   );
 }
 

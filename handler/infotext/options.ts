@@ -45,6 +45,15 @@ const OPTIONS: Record<string, readonly [option: string, fallback: OptionValue]> 
   "Noise multiplier": ["initial_noise_multiplier", 1],
   "Extra noise": ["img2img_extra_noise", 0],
   "Face restoration": ["face_restoration", false],
+  "Hypertile U-Net": ["hypertile_enable_unet", false],
+  "Hypertile U-Net second pass": ["hypertile_enable_unet_secondpass", false],
+  "Hypertile U-Net max depth": ["hypertile_max_depth_unet", 3],
+  "Hypertile U-Net max tile size": ["hypertile_max_tile_unet", 256],
+  "Hypertile U-Net swap size": ["hypertile_swap_size_unet", 3],
+  "Hypertile VAE": ["hypertile_enable_vae", false],
+  "Hypertile VAE max depth": ["hypertile_max_depth_vae", 3],
+  "Hypertile VAE max tile size": ["hypertile_max_tile_vae", 128],
+  "Hypertile VAE swap size": ["hypertile_swap_size_vae", 3],
 };
 
 /** The options that a picture was made with, where they are not A1111's defaults. The model is none of them: A1111 ignores it here. */

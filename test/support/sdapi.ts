@@ -13,9 +13,12 @@ export interface SdapiAnswer {
 }
 
 /** For `beforeAll`: fills in the endpoint, and returns what ends it. */
-export async function sharedEndpoint(use: (endpoint: RunningEndpoint) => void): Promise<() => Promise<void>> {
+export async function sharedEndpoint(
+  use: (endpoint: RunningEndpoint) => void,
+  settings: Record<string, string> = {},
+): Promise<() => Promise<void>> {
   const stops: (() => Promise<void>)[] = [];
-  use(await startEndpoint({}, (stop) => stops.push(stop)));
+  use(await startEndpoint(settings, (stop) => stops.push(stop)));
   return async () => {
     for (const stop of stops) await stop();
   };

@@ -23,6 +23,7 @@ export function cors(origins: readonly string[]): MiddlewareHandler {
       const wanted = context.req.header("access-control-request-headers");
       return context.text(isAllowed(origin) ? "OK" : "Disallowed CORS origin", isAllowed(origin) ? 200 : 400, {
         ...headers,
+        "content-type": "text/plain; charset=utf-8",
         "access-control-allow-methods": METHODS,
         "access-control-max-age": MAX_AGE_SECONDS,
         ...(wanted !== undefined && { "access-control-allow-headers": wanted }),

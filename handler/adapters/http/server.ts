@@ -17,7 +17,7 @@ import { basicAuth } from "./sdapi/auth.ts";
 import { controlnetRoutes } from "./sdapi/controlnet.ts";
 import { respondWithSdapiError } from "./sdapi/errors.ts";
 import { gzipLists, processTime } from "./sdapi/headers.ts";
-import { CONTROLNET_PREFIX, isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
+import { CONTROLNET_PREFIX, isOfA1111, isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
 import { sdapiRoutes } from "./sdapi/routes.ts";
 
 const SWEEP_MS = 50;
@@ -38,16 +38,18 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
   );
   app.notFound((context) => {
     const { method, path } = context.req;
-    if (!isSdapiPath(path))
+    if (!isOfA1111(path))
       return respondWithError(context, new EndpointError("not_found", `there is no ${method} ${path}`));
     const redirect = withoutSlash(path);
     return redirect === undefined
       ? respondWithSdapiError(context, noRoute(method, path))
       : context.redirect(redirect + new URL(context.req.url).search, 307);
   });
+  app.use("/sdapi/*", processTime);
+  app.use(`${CONTROLNET_PREFIX}/*`, processTime);
   app.use(cors(config.CORS_ORIGINS));
-  app.use("/sdapi/*", processTime, gzipLists);
-  app.use(`${CONTROLNET_PREFIX}/*`, processTime, gzipLists);
+  app.use("/sdapi/*", gzipLists);
+  app.use(`${CONTROLNET_PREFIX}/*`, gzipLists);
   app.route("/", healthRoutes(endpoint));
   const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
   if (credentials !== undefined) {

@@ -31,12 +31,14 @@ export function hiresParameters({ request, hires, common, title }: HiresGenerati
     "Denoising strength": hires.strength,
     ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": title(hires.models) }),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
+    // A1111 writes it as it was sent.
+    ...(fields.hr_sampler_name === "" && { "Hires sampler": "" }),
     "Hires prompt": ifDifferent(own.positive, written.positive),
     "Hires negative prompt": ifDifferent(own.negative, written.negative),
     "Hires schedule type": ifDifferent(other.schedulerLabel, sampler.schedulerLabel),
     ...hires.size.parameter,
     ...(fields.hr_second_pass_steps > 0 && { "Hires steps": fields.hr_second_pass_steps }),
-    ...(fields.hr_upscaler !== null && { "Hires upscaler": fields.hr_upscaler }),
+    ...(fields.hr_upscaler && { "Hires upscaler": fields.hr_upscaler }),
   };
 }
 

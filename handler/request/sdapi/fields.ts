@@ -111,10 +111,12 @@ const blur = integer(0, 512);
 /** In the order of A1111's own model. */
 export const IMG2IMG_FIELDS = {
   ...FIRST,
-  denoising_strength: honoured("float!", float(0, 1), 0.75),
+  // A1111 takes more than 0.999 for that.
+  denoising_strength: honoured("float!", float(0), 0.75),
   ...SECOND,
   init_images: honoured("list", z.array(text), null),
-  resize_mode: honoured("integer", integer(0, 3), 0),
+  // A1111 takes any other number for "resize and fill".
+  resize_mode: honoured("integer", integer(), 0),
   // For models that edit by instruction, which are refused; A1111 does not look at it either for any other.
   image_cfg_scale: ignored("float", null),
   mask: honoured("text", text, null),
@@ -122,9 +124,10 @@ export const IMG2IMG_FIELDS = {
   mask_blur_y: honoured("integer", blur, 4),
   mask_blur: honoured("integer", blur, null),
   mask_round: honoured("boolean", boolean, true),
-  inpainting_fill: honoured("integer", integer(0, 3), 0),
+  // A1111 takes any other number for 0.
+  inpainting_fill: honoured("integer", integer(), 0),
   inpaint_full_res: honoured("boolean", boolean, true),
-  inpaint_full_res_padding: honoured("integer", integer(0, 16_384), 0),
+  inpaint_full_res_padding: honoured("integer", integer(-16_384, 16_384), 0),
   inpainting_mask_invert: honoured("integer", integer(), 0),
   initial_noise_multiplier: honoured("float", float(0, 100), null),
   latent_mask: unsupported("text", null, ""),

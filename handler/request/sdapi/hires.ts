@@ -14,7 +14,7 @@ import { refuseForFlow } from "./model-limits.ts";
 import { withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
-import { readSampler, samplerName } from "./sampler.ts";
+import { originOf, readSampler, samplerName } from "./sampler.ts";
 import { readVariation } from "./seeds.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
@@ -31,7 +31,7 @@ export async function readHires(
   const { models } = common;
   if (fields.denoising_strength === null) notes.add(`denoising_strength: not set, so ${DEFAULT_STRENGTH} is used`);
   const strength = fields.denoising_strength ?? DEFAULT_STRENGTH;
-  if (strength < 0 || strength > 1) throw invalid("denoising_strength", "must be from 0 to 1");
+  if (strength < 0) throw invalid("denoising_strength", "must be at least 0");
   const steps = fields.hr_second_pass_steps || fields.steps;
   checkScheduleLength(steps, strength);
   const size = hiresSize({
@@ -44,7 +44,7 @@ export async function readHires(
     firstHeight: fields.firstphase_height,
     isSizeFinal: options.use_old_hires_fix_width_height ?? false,
   });
-  checkHiresSize(size);
+  checkHiresSize(size, sizeField(fields));
   checkFirstSize(size.first);
   const written = writtenPrompts(request, { positive: fields.hr_prompt, negative: fields.hr_negative_prompt });
   const field = fields.hr_prompt ? "hr_prompt" : "prompt";
@@ -85,9 +85,22 @@ function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue:
 /** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler and its model. */
 function hiresSampler(request: SdapiRequest<Txt2ImgFields>, models: Models, inventory: Inventory): ResolvedSampler {
   const { fields } = request;
-  const name = orSame(fields.hr_sampler_name) ?? samplerName(request);
-  const scheduler = orSame(fields.hr_scheduler) ?? fields.scheduler;
-  return readSampler(request, { name, scheduler, models }, inventory);
+  const ownName = orSame(fields.hr_sampler_name);
+  const ownScheduler = orSame(fields.hr_scheduler);
+  const wish = { name: ownName ?? samplerName(request), scheduler: ownScheduler ?? fields.scheduler, models };
+  const origin = originOf(request);
+  return readSampler(request, wish, inventory, {
+    sampler_name: ownName === undefined ? origin.sampler_name : "hr_sampler_name",
+    scheduler: ownScheduler === undefined ? origin.scheduler : "hr_scheduler",
+  });
+}
+
+/** The one that made the size what it is. */
+function sizeField(fields: Txt2ImgFields): string {
+  const given = (["firstphase_width", "firstphase_height", "hr_resize_x", "hr_resize_y"] as const).find(
+    (field) => fields[field] !== 0,
+  );
+  return given ?? "hr_scale";
 }
 
 /** `Use same sampler`, `Use same checkpoint` ... are what A1111's web page shows for none. */

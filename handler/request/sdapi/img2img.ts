@@ -135,7 +135,7 @@ async function build(
     ...(mask && {
       mask: {
         file: mask.name,
-        content: CONTENTS[fields.inpainting_fill]!,
+        content: CONTENTS[fields.inpainting_fill] ?? "picture",
         isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
         isSoft: false,
       },

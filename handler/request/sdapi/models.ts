@@ -26,9 +26,10 @@ export async function readModelSource(request: SdapiRequest, inventory: Inventor
       () => "the checkpoint's own is used",
     );
   const vae = modules.vae ?? ownVae();
+  const ofWorker = request.worker.options["sd_model_checkpoint"];
   const source = await notes.orElseAsync(
-    async () => await named(options.sd_model_checkpoint),
-    () => named(request.worker.options["sd_model_checkpoint"]),
+    async () => await named(options.sd_model_checkpoint || ofWorker),
+    () => named(ofWorker),
     ({ checkpoint }) => `${checkpoint} is used`,
   );
   return {

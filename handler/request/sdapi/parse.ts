@@ -25,6 +25,7 @@ import { withoutPlaceholders } from "./placeholders.ts";
 import { refuseScripts } from "./scripts.ts";
 import { NO_SETTINGS, type SdapiSettings } from "./settings.ts";
 import { checkTypes } from "./types.ts";
+import { text } from "./values.ts";
 
 const MAX_PICTURES = 100;
 
@@ -64,13 +65,13 @@ export function parseSdapi<F extends CommonFields>(
   const settings = { ...NO_SETTINGS, ...worker };
   const { options, idleOptions, styles, isLenient } = settings;
   const notes = new Notes({ isLenient, isFresh: false });
-  const payload = applyInfotext(withoutPlaceholders(given as Record<string, unknown>, notes), name, styles);
+  const payload = applyInfotext(withoutPlaceholders(withTextInfotext(given), notes), name, styles);
   const parsed = schema.safeParse(payload);
   if (!parsed.success) throw fieldErrors(parsed.error);
   const extensions = extensionSchema.safeParse(payload);
   if (!extensions.success) throw fieldErrors(extensions.error);
   const fields = parsed.data;
-  for (const field of unsupportedFields(table, payload)) notes.refuse(notAvailable(field));
+  for (const field of unsupportedFields(table, payload)) if (!isIdle(field, fields)) notes.refuse(notAvailable(field));
   refuseScripts(name, fields, notes);
   noteUnknownStyles(fields.styles ?? [], styles, notes);
   if (idleOptions.length > 0)
@@ -85,6 +86,20 @@ export function parseSdapi<F extends CommonFields>(
     worker: settings,
     notes,
   };
+}
+
+/** A1111 looks at them only together with another. */
+const COUNTS_ONLY_WITH: Readonly<Record<string, string>> = { firstpass_image: "enable_hr", latent_mask: "mask" };
+
+function isIdle(field: string, fields: object): boolean {
+  const other = COUNTS_ONLY_WITH[field];
+  return other !== undefined && !(fields as Record<string, unknown>)[other];
+}
+
+/** Clients may send it as a number. */
+function withTextInfotext(given: object): Record<string, unknown> {
+  const { infotext } = given as Record<string, unknown>;
+  return { ...given, ...(infotext !== undefined && infotext !== null && { infotext: text.parse(infotext) }) };
 }
 
 /** A1111 says nothing of them. */

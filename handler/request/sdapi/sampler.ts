@@ -1,4 +1,5 @@
 /** A request's sampler, and in lenient mode what A1111 takes in its place. */
+import { EndpointError } from "../../../runtime/errors.ts";
 import type { Models } from "../../../workflows/models.ts";
 import {
   type ResolvedSampler,
@@ -22,18 +23,46 @@ export interface SamplerWish {
   models: Models;
 }
 
-/** @throws EndpointError `unknown_sampler`, `unsupported_feature`. */
-export function readSampler(request: SdapiRequest, wish: SamplerWish, { catalogue }: Inventory): ResolvedSampler {
-  const { name, scheduler, models } = wish;
+/** Where a sampler and its scheduler were named. */
+interface Origin {
+  sampler_name: string;
+  scheduler: string;
+}
+
+/** Those of the first pass. */
+export const originOf = ({ fields }: SdapiRequest): Origin => ({
+  sampler_name: fields.sampler_name ? "sampler_name" : "sampler_index",
+  scheduler: "scheduler",
+});
+
+/** @throws EndpointError `unknown_sampler`, `unsupported_feature`, of the field that names it. */
+export function readSampler(
+  request: SdapiRequest,
+  { name, scheduler, models }: SamplerWish,
+  { catalogue }: Inventory,
+  origin = originOf(request),
+): ResolvedSampler {
   const reason = whyInexact(catalogue, models);
   if (reason !== undefined) refuseInexact(request, reason);
   const settings = {
     ...noiseSettings(request, name),
     exact: reason === undefined ? scheduleOptions(request, models) : undefined,
   };
-  const resolved = resolve(request, { name, scheduler: schedulerFor(models, name, scheduler), settings });
+  const wish = { name, scheduler: schedulerFor(models, name, scheduler), settings };
+  const resolved = underOwnName(origin, () => resolve(request, wish));
   const isOtherVariant = resolved.sampler === "uni_pc" && request.options.uni_pc_variant === "bh2";
   return isOtherVariant ? withOtherVariant(resolved) : resolved;
+}
+
+function underOwnName<T>(origin: Origin, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const field = error instanceof EndpointError && error.details?.["field"];
+    if (field !== "sampler_name" && field !== "scheduler") throw error;
+    const { code, message, details } = error as EndpointError;
+    throw new EndpointError(code, message, { details: { ...details, field: origin[field] } });
+  }
 }
 
 interface Resolving {

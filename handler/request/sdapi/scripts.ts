@@ -47,13 +47,14 @@ function notAvailable(field: string, script: string, isKnown: boolean): Endpoint
   return new EndpointError("unsupported_feature", message, { details: { field, script } });
 }
 
+/** Says so itself: what a script does that is sent without arguments, only the extension knows. */
 function isOff(script: unknown): boolean {
-  if (script === null || (Array.isArray(script) && script.length === 0)) return true;
+  if (script === null) return true;
   if (typeof script !== "object") return false;
   const args = (script as { args?: unknown }).args ?? [];
   if (!Array.isArray(args)) return false;
   const [first] = args as unknown[];
-  return first === false || first === "false" || args.every(isDisabledUnit);
+  return first === false || first === "false" || (args.length > 0 && args.every(isDisabledUnit));
 }
 
 const isDisabledUnit = (unit: unknown) =>

@@ -43,7 +43,7 @@ export function readSeeds(request: SdapiRequest, pictures: number, inexact: stri
   const first = drawn(fields.seed);
   const firstSubseed = drawn(fields.subseed);
   const count = (from: bigint, step: (index: number) => number) =>
-    Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, from + BigInt(step(index))));
+    Array.from({ length: pictures }, (_, index) => toSeed(from + BigInt(step(index))));
   // Core samplers draw the noise of a whole batch from its first seed.
   const perSampling = (index: number) => index - (index % batch);
   const seeds = count(first, (index) =>
@@ -53,17 +53,24 @@ export function readSeeds(request: SdapiRequest, pictures: number, inexact: stri
   const noises = Array.from({ length: Math.ceil(pictures / batch) }, (_, index): Noise => {
     const [from, to] = [index * batch, (index + 1) * batch];
     return {
-      seeds: seeds.slice(from, to),
+      seeds: unsigned(seeds.slice(from, to)),
       source: options.randn_source === "CPU" ? "CPU" : "NV",
       seedDelta: BigInt(options.eta_noise_seed_delta ?? 0),
       multiplier: noiseMultiplier,
-      ...nodeVariation(variation, subseeds.slice(from, to)),
+      ...nodeVariation(variation, unsigned(subseeds.slice(from, to))),
     };
   });
   return { seeds, subseeds, noises, variation, noiseMultiplier };
 }
 
-const drawn = (given: bigint | number): bigint => (given >= 0 ? BigInt(given) : BigInt(randomInt(MAX_RANDOM_SEED + 1)));
+const drawn = (given: bigint | number): bigint =>
+  BigInt(given) === -1n ? BigInt(randomInt(MAX_RANDOM_SEED + 1)) : BigInt(given);
+
+/** After the largest seed comes 0. */
+const toSeed = (number: bigint) => (number < 0n ? number : BigInt.asUintN(64, number));
+
+/** PyTorch takes a negative seed for the unsigned number of the same 64 bits; ComfyUI takes no negative ones. */
+const unsigned = (seeds: readonly bigint[]): bigint[] => seeds.map((seed) => BigInt.asUintN(64, seed));
 
 /** @throws EndpointError as {@link readSeeds}, for a pass of that model. */
 export function readVariation({ fields, notes }: SdapiRequest, inexact: string | undefined): Variation {

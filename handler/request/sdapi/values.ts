@@ -68,9 +68,13 @@ export const prompt = z.preprocess(
   asText,
   z.string("str type expected").max(MAX_PROMPT, `ensure this value has at most ${MAX_PROMPT} characters`),
 );
+const MIN_SEED = -(2n ** 63n);
 const MAX_SEED = 2n ** 64n - 1n;
-/** ComfyUI's seeds have 64 bits; a negative one asks for a random one. */
-export const seed = z.preprocess(asBigInteger, z.bigint(NOT_AN_INTEGER).max(MAX_SEED, atMost(MAX_SEED)));
+/** PyTorch's; -1 asks for a random one. */
+export const seed = z.preprocess(
+  asBigInteger,
+  z.bigint(NOT_AN_INTEGER).min(MIN_SEED, atLeast(MIN_SEED)).max(MAX_SEED, atMost(MAX_SEED)),
+);
 
 /** Of no pairs, pydantic makes an object. */
 const emptyListAsObject = (value: unknown) => (Array.isArray(value) && value.length === 0 ? {} : value);

@@ -35,7 +35,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** As A1111 tells it, without handing the whole document back. */
+/** A1111 hands the document back, whatever its length. */
+const MAX_ECHO = 10_000;
+
+/** As A1111 tells it. */
 function malformed(text: string, cause: Error) {
   const { message, position } = findJsonMistake(text) ?? { message: cause.message, position: 0 };
   const before = text.slice(0, position);
@@ -45,6 +48,12 @@ function malformed(text: string, cause: Error) {
     loc: ["body", position],
     msg: `${message}: line ${line} column ${column} (char ${position})`,
     type: "value_error.jsondecode",
-    ctx: { msg: message, pos: position, lineno: line, colno: column },
+    ctx: {
+      msg: message,
+      ...(text.length <= MAX_ECHO && { doc: text }),
+      pos: position,
+      lineno: line,
+      colno: column,
+    },
   });
 }

@@ -76,6 +76,7 @@ function bodyOf(error: EndpointError): object {
     }));
     return { detail };
   }
+  if (OF_A1111.test(error.message)) return { error: "HTTPException", detail: error.message, body: "", errors: "" };
   const words = wordsOf(error);
   return {
     // FastAPI's, of the exceptions that A1111 raises itself.
@@ -86,11 +87,14 @@ function bodyOf(error: EndpointError): object {
   };
 }
 
+/** What A1111 says too, in the same words and of the same requests. */
+const OF_A1111 = /^Script '.*' not found$|^Cannot have a selectable script in the always on scripts params$/s;
+
 const INVALID_IMAGE = "Invalid encoded image";
 
 /** A1111's own words for it, where clients may look for them; ours say more. */
 function wordsOf({ code, message, details }: EndpointError): string | undefined {
-  if (code === "unknown_sampler" && details?.["field"] === "sampler_name") return "Sampler not found";
+  if (code === "unknown_sampler" && /^sampler_/.test(String(details?.["field"]))) return "Sampler not found";
   return code === "invalid_request" && message.startsWith(INVALID_IMAGE) ? INVALID_IMAGE : undefined;
 }
 

@@ -3,52 +3,75 @@ import { type Context, Hono } from "hono";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { parseInfotext } from "../../../infotext/parse.ts";
 import { readInfotext } from "../../../outputs/read-infotext.ts";
+import { decodeRequestImage, readRequestImage } from "../../../pictures/request-image.ts";
+import { type FieldIssue, issuesError } from "../../../request/field-errors.ts";
+import { typeIssues } from "../../../request/sdapi/types.ts";
+import { text } from "../../../request/sdapi/values.ts";
 import type { SdapiWorker } from "../../../sdapi-worker.ts";
 import type { BodyReader } from "../body.ts";
 import { sdapiBody } from "./body.ts";
+import { fourKeys } from "./errors.ts";
+import { noRoute } from "./route-table.ts";
+
+type Payload = Record<string, unknown>;
 
 export function sdapiImages(worker: Pick<SdapiWorker, "styles">, bodies: BodyReader): Hono {
-  const respond = async (context: Context, payload: unknown) => {
-    const image = imageField(payload as Record<string, unknown>);
-    if (typeof image !== "string") return context.json({ detail: [image] }, 422);
-    const info = readInfotext(decodeImage(image.trim()));
-    if (info === undefined) return invalidImage(context);
-    return context.json({
-      info: info.infotext,
-      items: info.items,
-      parameters: parseInfotext(info.infotext, worker.styles),
-    });
+  const routes = new Hono();
+  const answers: Record<string, (context: Context, payload: Payload) => Promise<Response>> = {
+    "/png-info": (context, payload) => respondWithInfo(context, payload, worker),
+    "/interrogate": refuseToInterrogate,
   };
-  return new Hono().post("/png-info", (context) =>
-    bodies.read(context, (payload) => respond(context, payload), sdapiBody(context)),
-  );
-}
-
-interface Complaint {
-  loc: string[];
-  msg: string;
-  type: string;
-}
-
-/** The field as text, by pydantic's rules, or what pydantic says of it. */
-function imageField({ image }: Record<string, unknown>): string | Complaint {
-  const complain = (msg: string, type: string) => ({ loc: ["body", "image"], msg, type });
-  if (image === undefined) return complain("field required", "value_error.missing");
-  if (image === null) return complain("none is not an allowed value", "type_error.none.not_allowed");
-  return typeof image === "object" ? complain("str type expected", "type_error.str") : String(image);
-}
-
-/** Base64, bare or in a data URI. @throws EndpointError `unsupported_feature` for an address. */
-function decodeImage(image: string): Buffer {
-  if (/^https?:\/\//i.test(image))
-    throw new EndpointError(
-      "unsupported_feature",
-      "image: pictures are not fetched from addresses; send the file as base64",
-      { details: { field: "image" } },
+  for (const [path, answer] of Object.entries(answers))
+    routes.post(path, (context) =>
+      bodies.read(context, (payload) => answer(context, payload as Payload), sdapiBody(context)),
     );
-  return Buffer.from(image.startsWith("data:image/") ? image.slice(image.indexOf(",") + 1) : image, "base64");
+  return routes;
 }
 
-/** A1111's words; its status is 500, as if the fault were the server's. */
-const invalidImage = (context: Context) =>
-  context.json({ error: "HTTPException", detail: "Invalid encoded image", body: "", errors: "" }, 400);
+async function respondWithInfo(
+  context: Context,
+  payload: Payload,
+  { styles }: Pick<SdapiWorker, "styles">,
+): Promise<Response> {
+  const { image } = readTexts(payload, { image: undefined });
+  const info = readInfotext(decodeRequestImage({ field: "image", text: image }));
+  if (info === undefined) throw invalidImage();
+  return context.json({ info: info.infotext, items: info.items, parameters: parseInfotext(info.infotext, styles) });
+}
+
+/** A1111's two models of the kind, neither of which is here. */
+const CAPTION_MODELS = ["clip", "deepdanbooru"];
+
+/** A1111 looks for mistakes in this order. */
+async function refuseToInterrogate(context: Context, payload: Payload): Promise<never> {
+  const { image, model } = readTexts(payload, { image: "", model: "clip" });
+  await readRequestImage({ field: "image", text: image });
+  if (!CAPTION_MODELS.includes(model)) throw fourKeys(404, "HTTPException", "Model not found");
+  throw noRoute(context.req.method, context.req.path);
+}
+
+/**
+ * Fields as text, by pydantic's rules.
+ * @param fallbacks by name; undefined for a field that must be there.
+ * @throws EndpointError `invalid_request` with what pydantic says of them.
+ */
+function readTexts<N extends string>(payload: Payload, fallbacks: Record<N, string | undefined>): Record<N, string> {
+  const given = Object.entries<string | undefined>(fallbacks).map(
+    ([name, fallback]) => [name, payload[name] === undefined ? fallback : payload[name]] as const,
+  );
+  const issues = given.flatMap(([name, value]): FieldIssue[] =>
+    value === undefined ? [{ field: name, message: "field required" }] : typeIssues(name, "text!", value),
+  );
+  if (issues.length > 0) throw issuesError(issues);
+  return Object.fromEntries(given.map(([name, value]) => [name, text.parse(value)])) as Record<N, string>;
+}
+
+/** In A1111's words; its status is 500, as if the fault were the server's. */
+const invalidImage = () =>
+  new EndpointError(
+    "invalid_request",
+    "Invalid encoded image: image: it is none of PNG, JPEG, WebP, GIF, BMP and TIFF",
+    {
+      details: { field: "image" },
+    },
+  );

@@ -12,6 +12,7 @@ import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../r
 import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
 import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
 import { describeLora } from "../../../request/sdapi/loras.ts";
+import FLAGS from "../../../sdapi-flags.json" with { type: "json" };
 import { SCRIPTS, scriptInfo } from "./scripts.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
@@ -37,7 +38,8 @@ const FIXED: Readonly<Record<string, unknown>> = {
   "/latent-upscale-modes": LATENT_UPSCALE_MODES.map((name) => ({ name })),
   "/face-restorers": [],
   "/extensions": [],
-  "/cmd-flags": { api: true, nowebui: true },
+  // As A1111 has them when it is started with nothing but the API. Its folders are not here, and passwords are not told.
+  "/cmd-flags": FLAGS,
 };
 
 const LISTED: Readonly<Record<string, Answer>> = {

@@ -14,7 +14,7 @@ export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: Body
     const catalogue = await servingCatalogue(context, engine);
     const idle = await withFreshLists(catalogue, () =>
       options.set(values, { catalogue, models: engine.models, isFresh: true }),
-    );
+    ).catch(nameOption);
     log.info({ options: Object.keys(values) }, "A1111 options set; they hold for this worker until it stops");
     if (idle.length > 0) {
       log.warn({ options: idle }, `options without effect here: ${idle.join(", ")}`);
@@ -30,6 +30,13 @@ export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: Body
     .post("/options", (context) =>
       bodies.read(context, (values) => set(context, values as Record<string, unknown>), sdapiBody(context)),
     );
+}
+
+/** In a request, the same option is one of the `override_settings`. */
+function nameOption(error: unknown): never {
+  if (!(error instanceof EndpointError) || typeof error.details?.["field"] !== "string") throw error;
+  const field = error.details["field"].replace(/^override_settings\./, "");
+  throw new EndpointError(error.code, error.message, { details: { ...error.details, field } });
 }
 
 /** Model files come and go: a name is looked up in fresh lists before it is refused. */

@@ -19,7 +19,7 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /options": "A1111's options with their defaults, and what was set",
   "POST /options":
     "sets any of them for this worker until it stops; requests follow those that `override_settings` may hold, the header `x-options-without-effect` names the others",
-  "GET /cmd-flags": "`api` and `nowebui`",
+  "GET /cmd-flags": "A1111's defaults with `api` and `nowebui`; its folders are null",
   "GET /samplers": "those that ComfyUI's core has",
   "GET /schedulers": "those that ComfyUI's core has",
   "GET /upscalers": "None, Lanczos, Nearest, and ComfyUI's upscale models, those that A1111 knows under its names",
@@ -42,8 +42,8 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /memory": "ComfyUI's; the counters of PyTorch are 0",
   "POST /unload-checkpoint": "frees the GPU's memory",
   "POST /reload-checkpoint": "nothing: ComfyUI loads what a request needs",
-  "GET /scripts": "`refiner`, `sampler` and `seed`; ControlNet, where there is a model for it",
-  "GET /script-info": "the first three, with A1111's arguments",
+  "GET /scripts": "`extra options`, `refiner`, `sampler` and `seed`; ControlNet, where there is a model for it",
+  "GET /script-info": "the first four, with A1111's arguments",
   "GET /extensions": "empty",
   "GET /loras": "LoRA files; alias is the name, metadata are not read",
   "POST /refresh-loras": "reads the lists again",
@@ -66,6 +66,10 @@ const METHODS = ["GET", "POST"];
 const TABLES = { [SDAPI_PREFIX]: SDAPI_ROUTES, [CONTROLNET_PREFIX]: CONTROLNET_ROUTES };
 
 export const isSdapiPath = (path: string) => /^\/(sdapi|controlnet)(\/|$)/.test(path);
+
+/** What A1111's own server would answer, with a 404 in its shape. */
+export const isOfA1111 = (path: string) =>
+  path === "/" || path.startsWith("/internal/") || isSdapiPath(path.toLowerCase());
 
 export const isSdapiRoute = (method: string, path: string) =>
   Object.entries(TABLES).some(

@@ -1,7 +1,8 @@
 /** A1111's lists of scripts: those of its built-in ones whose work is done here, by the fields of the same names. */
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 
-const NAMES = ["refiner", "sampler", "seed"] as const;
+/** The first has nothing to do: A1111 asks for the options of its own web page there. */
+const NAMES = ["extra options", "refiner", "sampler", "seed"] as const;
 
 export const SCRIPTS = { txt2img: NAMES, img2img: NAMES };
 
@@ -27,6 +28,7 @@ export function scriptInfo(checkpoints: readonly string[]): object[] {
   const schedulers = SDAPI_SCHEDULERS.map(({ label }) => label);
   const seedSize = { minimum: 0, maximum: 2048, step: 8 };
   const args: Record<(typeof NAMES)[number], object[]> = {
+    "extra options": [],
     refiner: [
       argument("Refiner", false),
       argument("Checkpoint", "", { choices: checkpoints }),

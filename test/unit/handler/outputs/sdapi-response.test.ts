@@ -6,7 +6,7 @@ import manifest from "../../../../package.json" with { type: "json" };
 import { resolveSampler } from "../../../../workflows/sampler-names.ts";
 import recordedInfotexts from "../../../fixtures/sdapi/infotext.json" with { type: "json" };
 import recordedQuotes from "../../../fixtures/sdapi/infotext-quote.json" with { type: "json" };
-import recordedFields from "../../../fixtures/sdapi/txt2img-fields.json" with { type: "json" };
+import recordedFields from "../../../fixtures/sdapi/request-fields.json" with { type: "json" };
 import recordedValues from "../../../fixtures/sdapi/txt2img-values.json" with { type: "json" };
 import { loadInventory } from "../../../support/catalogue.ts";
 import { completed, output } from "../../../support/completed.ts";

@@ -14,6 +14,8 @@ describe("a script that would do something is refused by name", () => {
     [{ alwayson_scripts: { ADetailer: { args: [true, false, AD] } } }, "Script 'ADetailer' not found"],
     [{ alwayson_scripts: { nope: "x" } }, "Script 'nope' not found"],
     [{ alwayson_scripts: { nope: { args: "x" } } }, "Script 'nope' not found"],
+    [{ alwayson_scripts: { nope: { args: [] } } }, "Script 'nope' not found"],
+    [{ alwayson_scripts: { nope: {} } }, "Script 'nope' not found"],
   ])("%j", (body, message) => {
     expect(thrownBy(() => parseTxt2Img(body))).toMatchObject({ code: "unsupported_feature", message });
   });
@@ -36,7 +38,7 @@ describe("one that is off, or does nothing over A1111's API, is no matter", () =
     { alwayson_scripts: { ADetailer: { args: [false] } } },
     { alwayson_scripts: { ADetailer: { args: [false, AD] } } },
     { alwayson_scripts: { controlnet: { args: [{ enabled: false }, { enabled: false, model: "x" }] } } },
-    { alwayson_scripts: { AnimateDiff: { args: [] }, ReActor: {}, roop: null, "Tiled VAE": [] } },
+    { alwayson_scripts: { roop: null } },
     { alwayson_scripts: { SEED: { args: [1, 2, 3, 4, 5, 6, 7] }, Refiner: { args: [true, "refiner", 0.5] } } },
     { alwayson_scripts: { comments: {}, "Extra options": {}, Hypertile: { args: [] }, Sampler: { args: [20] } } },
   ])("%j", (body) => {

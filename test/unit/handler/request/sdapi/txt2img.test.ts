@@ -69,7 +69,13 @@ describe("seeds", () => {
     expect(await seedsOf({ seed: "18446744073709551615", batch_size: 2 })).toEqual(["18446744073709551615", "0"]);
   });
 
-  test.each([-1, -5, null, undefined])("%j asks for a random one of 32 bits", async (seed) => {
+  test("below zero they are PyTorch's: the same 64 bits, unsigned", async () => {
+    expect(await seedsOf({ seed: -2, batch_size: 3 })).toEqual(["18446744073709551614", "18446744073709551615", "0"]);
+    expect(await seedsOf({ seed: "-9223372036854775808" })).toEqual(["9223372036854775808"]);
+    expect(thrownBy(() => parseTxt2Img({ seed: "-9223372036854775809" })).code).toBe("invalid_request");
+  });
+
+  test.each([-1, null, undefined])("%j asks for a random one of 32 bits", async (seed) => {
     const seeds = await Promise.all(Array.from({ length: 20 }, () => seedsOf({ seed })));
     const drawn = seeds.map(([first]) => Number(first));
     expect(new Set(drawn).size).toBeGreaterThan(15);
@@ -116,14 +122,14 @@ describe("the checkpoint", () => {
 });
 
 describe("what cannot be honoured is refused by name", () => {
-  test.each<[string, unknown]>([
+  test.each<[field: string, value: unknown, others?: object]>([
     ["restore_faces", true],
     ["tiling", 1],
     ["s_min_uncond", 1],
-    ["firstpass_image", "x"],
+    ["firstpass_image", "x", { enable_hr: true }],
     ["firstphase_width", 256],
-  ])("%s: %j", async (field, value) => {
-    const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value }));
+  ])("%s: %j", async (field, value, others = {}) => {
+    const error = thrownBy(() => parseTxt2Img({ prompt: "x", [field]: value, ...others }));
     expect(error).toMatchObject({ code: "unsupported_feature", details: { field } });
     expect(error.message).toMatch(new RegExp(`^${field}:`));
   });

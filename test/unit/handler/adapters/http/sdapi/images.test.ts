@@ -1,6 +1,7 @@
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { BodyReader } from "../../../../../../handler/adapters/http/body.ts";
+import { respondWithSdapiError } from "../../../../../../handler/adapters/http/sdapi/errors.ts";
 import { sdapiImages } from "../../../../../../handler/adapters/http/sdapi/images.ts";
 import { parseInfotext } from "../../../../../../handler/infotext/parse.ts";
 import { exifWithComment, jpegWithExif, webpWithExif } from "../../../../../../handler/outputs/exif.ts";
@@ -9,7 +10,7 @@ import recorded from "../../../../../fixtures/sdapi/png-info.json" with { type: 
 import { chunkOf, gifWithComment, plainJpeg, plainPng, plainWebp } from "../../../../../support/picture-files.ts";
 
 const routes = sdapiImages({ styles: new Styles() }, new BodyReader(10));
-routes.onError((error, context) => context.json({ code: (error as { code?: string }).code, text: error.message }, 422));
+routes.onError((error, context) => respondWithSdapiError(context, error));
 
 const post = async (body: unknown) => {
   const response = await routes.request("/png-info", {
@@ -96,14 +97,15 @@ describe("all that A1111 said of odd bodies", () => {
     const image = typeof body.image === "string" ? (images[body.image] ?? body.image) : body.image;
     const answer = await post({ ...body, ...(image !== undefined && { image }) });
     // What cannot be decoded is the caller's fault, not the server's.
-    expect(answer).toEqual({ status: status === 500 ? 400 : status, body: response });
+    const refusal = { status: 400, body: { ...response, body: { field: "image" }, errors: expect.any(String) } };
+    expect(answer).toEqual(status === 500 ? refusal : { status, body: response });
   });
 });
 
 test.each(["https://example.invalid/a.png", " HTTP://127.0.0.1/"])("%s is not fetched", async (image) => {
   expect(await post({ image })).toMatchObject({
     status: 422,
-    body: { code: "unsupported_feature", text: expect.stringMatching(/^image: /) },
+    body: { error: "unsupported_feature", detail: expect.stringMatching(/^image: /) },
   });
 });
 
