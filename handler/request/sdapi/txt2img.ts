@@ -2,6 +2,7 @@
 import { buildGeneration } from "../../../workflows/generation.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
+import { notAvailable } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
 import { distilled, floorToMultiple, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
@@ -17,15 +18,7 @@ import type { Txt2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
 import { readHires } from "./hires.ts";
-import {
-  countPictures,
-  deliveryOf,
-  duringBuild,
-  notAvailable,
-  parseSdapi,
-  type SdapiRequest,
-  TXT2IMG,
-} from "./parse.ts";
+import { countPictures, deliveryOf, duringBuild, parseSdapi, type SdapiRequest, TXT2IMG } from "./parse.ts";
 import type { SdapiSettings } from "./settings.ts";
 
 /**
@@ -122,5 +115,5 @@ function refuseFirstSize({ fields, notes }: SdapiRequest<Txt2ImgFields>): void {
   if (fields.enable_hr) return;
   const sizes = ["firstphase_width", "firstphase_height"] as const;
   const size = sizes.find((name) => fields[name] !== 0);
-  if (size !== undefined) notes.refuse(notAvailable(size));
+  if (size !== undefined) notes.refuse(notAvailable(size, "a first size without enable_hr is not available"));
 }
