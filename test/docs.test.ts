@@ -13,13 +13,10 @@ import { filesListed, README_TEXT, shellBlocks } from "./support/readme.ts";
 import { ownImports, ROOT, readSource, SOURCE_FILES } from "./support/source-files.ts";
 import { PAGES, SDAPI_PAGE, withTables } from "./support/write-docs.ts";
 
-test.each(PAGES)(
-  "the tables of $page.pathname are those of the code (`npm run docs` writes them)",
-  ({ page, tables }) => {
-    const text = readFileSync(page, "utf8");
-    expect(text).toBe(withTables(text, tables()));
-  },
-);
+test.each(PAGES)("the tables of $name are those of the code (`npm run docs` writes them)", ({ page, tables }) => {
+  const text = readFileSync(page, "utf8");
+  expect(text).toBe(withTables(text, tables()));
+});
 
 test("every field, option and route of A1111 is on the page about its API, and what is refused or without effect says why", () => {
   const page = readFileSync(SDAPI_PAGE, "utf8");
