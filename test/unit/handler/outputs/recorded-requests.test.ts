@@ -115,7 +115,14 @@ const STYLES = new Styles(
   })),
 );
 
-async function answerTo({ route, request }: Recorded, pictures: number, worker: Partial<SdapiSettings> = {}) {
+type Sent = Pick<Recorded, "name" | "route" | "request">;
+
+interface Answer {
+  parameters: Record<string, unknown>;
+  info: string;
+}
+
+async function send({ route, request }: Sent, pictures: number, worker: Partial<SdapiSettings> = {}) {
   const initImages = request["init_images"] as string[] | undefined;
   const body = {
     ...request,
@@ -125,7 +132,11 @@ async function answerTo({ route, request }: Recorded, pictures: number, worker: 
   const { models } = modelFolder(MODELS);
   const parsed = parseRequest(body, `sdapi/${route}`, { ...NO_SETTINGS, styles: STYLES, ...worker });
   const built = await parsed.build({ catalogue, models, isFresh: true });
-  const { info } = built.encode(completed(Array.from({ length: pictures }, () => output()))) as { info: string };
+  return built.encode(completed(Array.from({ length: pictures }, () => output()))) as Answer;
+}
+
+async function answerTo(...given: Parameters<typeof send>) {
+  const { info } = await send(...given);
   const { warnings, ...rest } = JSON.parse(info) as Info & { warnings?: string[] };
   return rest;
 }
@@ -163,6 +174,13 @@ describe("the same info", () => {
     const it = ANSWERED.find(({ name }) => name === GRID)!;
     await expectSame({ ...it, request: { ...it.request, override_settings: { return_grid: true } } });
   });
+});
+
+const ECHOES = recorded.parameters_echo as (Sent & { parameters: object })[];
+
+test.each(ECHOES)("the same parameters come back: $route: $name", async (it) => {
+  const { parameters } = await send(it, 1);
+  expect(JSON.parse(JSON.stringify(parameters))).toEqual(it.parameters);
 });
 
 /** A list that has outlived its reason fails here. */
