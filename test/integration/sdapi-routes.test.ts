@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { SDAPI_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS } from "../../workflows/sdapi-samplers.ts";
 import recordedErrors from "../fixtures/sdapi/errors.json" with { type: "json" };
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
@@ -65,14 +65,14 @@ test("every route of the table is there, or says that it is not supported", asyn
 });
 
 describe("lists", () => {
-  test("samplers, schedulers and latent upscalers are A1111's, those apart that ComfyUI's core lacks", async () => {
+  test("samplers, schedulers and latent upscalers are A1111's, samplers apart that ComfyUI lacks", async () => {
     const runs = (items: readonly { name: string; comfyui?: unknown }[]) =>
       items.filter(({ comfyui }) => comfyui !== undefined).map(({ name }) => name);
     const among = <T extends { name: string }>(items: T[], names: string[]) =>
       items.filter(({ name }) => names.includes(name));
     const { routes } = recorded;
     expect(await get("/samplers")).toEqual(among(routes.samplers, runs(SDAPI_SAMPLERS)));
-    expect(await get("/schedulers")).toEqual(among(routes.schedulers, runs(SDAPI_SCHEDULERS)));
+    expect(await get("/schedulers")).toEqual(routes.schedulers);
     expect(await get("/latent-upscale-modes")).toEqual(routes["latent-upscale-modes"]);
   });
 

@@ -11,7 +11,7 @@ import { type Common, distilled } from "./common.ts";
 import { type ControlledGeneration, type Controls, readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
-import { distilledParameters, emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { distilledParameters, emphasisParameters, refinerParameters } from "./extra-parameters.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
 import type { SdapiRequest } from "./parse.ts";
 
@@ -39,7 +39,7 @@ export async function draw(
 ): Promise<Pick<BuiltGraph, "graph" | "finish" | "encode"> & { inputs: InputFile[] }> {
   const { request, common, asked, hires } = drawing;
   const { fields, controlUnits, extensions, notes } = request;
-  const { sampler, models, refiner } = common;
+  const { models, refiner } = common;
   const controls = await readControls(controlUnits, controlled(drawing), inventory.catalogue);
   for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration(generationOf(drawing, controls, inventory));
@@ -57,7 +57,6 @@ export async function draw(
       ...distilledParameters(models, extensions),
       ...drawing.parameters(title),
       ...hashes.networks,
-      ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
       ...emphasisParameters(request, common),
     },
@@ -81,10 +80,10 @@ function generationOf(
   { catalogue }: Inventory,
 ): Generation {
   const { fields, options, notes } = request;
-  const { sampler, models, refiner, prompts, seeds } = common;
+  const { sampler, models, refiner, prompts, noises } = common;
   return {
     prompts,
-    seeds,
+    noises,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),

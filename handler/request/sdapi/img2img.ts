@@ -114,7 +114,7 @@ async function build(
   const { fields, options, notes } = request;
   for (const note of prepared.notes) notes.add(note);
   const common = await readCommon(request, pictures, inventory);
-  const { models } = common;
+  const { models, noiseMultiplier } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
   const { size } = prepared;
@@ -143,7 +143,11 @@ async function build(
       start,
       controlStart,
       denoisingStrength: fields.denoising_strength,
-      parameters: () => ({ "Denoising strength": fields.denoising_strength, ...prepared.infotext }),
+      parameters: () => ({
+        "Denoising strength": fields.denoising_strength,
+        ...(noiseMultiplier !== 1 && { "Noise multiplier": noiseMultiplier }),
+        ...prepared.infotext,
+      }),
     },
     inventory,
   );

@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../../../runtime/errors.ts";
-import {
-  type ResolvedSampler,
-  resolveSampler,
-  SDAPI_SAMPLERS,
-  SDAPI_SCHEDULERS,
-} from "../../../workflows/sampler-names.ts";
+import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../workflows/sdapi-samplers.ts";
 import recordedSamplers from "../../fixtures/sdapi/samplers.json" with { type: "json" };
 import recordedSchedulers from "../../fixtures/sdapi/schedulers.json" with { type: "json" };
 import { loadCatalogue } from "../../support/catalogue.ts";

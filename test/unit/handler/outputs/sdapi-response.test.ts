@@ -18,8 +18,13 @@ interface Answer {
   outputs?: object[];
 }
 
-async function answerTo(body: object, outputs = [output()], checkpoint = "sub/model.v2.safetensors"): Promise<Answer> {
-  const { encode } = await parseTxt2Img(body).build(await loadInventory([checkpoint]));
+async function answerTo(
+  body: object,
+  outputs = [output()],
+  checkpoint = "sub/model.v2.safetensors",
+  nodes: "own" | "core" = "own",
+): Promise<Answer> {
+  const { encode } = await parseTxt2Img(body).build(await loadInventory([checkpoint], nodes));
   // The wire form is what counts: 64-bit seeds are numbers there.
   return JSON.parse(JSON.stringify(encode(completed(outputs)))) as Answer;
 }
@@ -95,8 +100,13 @@ describe("infotext", () => {
     const body = { prompt: "a fox, red", negative_prompt: "blurry", seed: 42, steps: 20, cfg_scale: 7.5, width: 513 };
     const { infotexts } = await infoOf({ ...body, sampler_name: "DPM++ 2M" });
     expect(infotexts).toEqual([
-      `a fox, red\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 513x512, Model: model.v2, RNG: CPU, SGM noise multiplier: True, Version: comfy-endpoint ${manifest.version}`,
+      `a fox, red\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 513x512, Model: model.v2, Version: comfy-endpoint ${manifest.version}`,
     ]);
+  });
+
+  test("tells what noise an engine without our own nodes draws", async () => {
+    const { infotexts } = await infoOf({ seed: 42, prompt: "a" }, undefined, undefined, "core");
+    expect(infotexts[0]).toMatch(/, RNG: CPU, SGM noise multiplier: True, Version: /);
   });
 
   test("has one text per picture, with its own seed", async () => {
@@ -109,6 +119,10 @@ describe("infotext", () => {
       request: parseSdapi(TXT2IMG, { steps: 4 }, {}),
       common: {
         seeds: [42n],
+        subseeds: [7n],
+        noises: [],
+        variation: { strength: 0, resizeFrom: { width: -1, height: -1 } },
+        noiseMultiplier: 1,
         sampler: resolveSampler("DPM++ 2M", "Karras"),
         written: { positive: "a cat <lora:style:0.4>", negative: "" },
         prompts: { positive: "a cat", negative: "" },
@@ -176,6 +190,6 @@ describe("infotext", () => {
 
   test.each(quotable)("writes the model %j as %s", async (name, quoted) => {
     const { infotexts } = await infoOf({ prompt: "x" }, [output()], `${name}.ckpt`);
-    expect(infotexts[0]).toContain(`, Model: ${quoted}, RNG: CPU, `);
+    expect(infotexts[0]).toContain(`, Model: ${quoted}, Version: `);
   });
 });
