@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Catalogue } from "./comfyui/catalogue.ts";
 import { createClient } from "./comfyui/client.ts";
-import type { EngineLink } from "./comfyui/run-prompt.ts";
+import type { EngineLink } from "./comfyui/engine-link.ts";
 import { openSocket } from "./comfyui/socket.ts";
 import { type EngineProcess, startEngineProcess } from "./engine-process.ts";
 import { type EngineState, StateMachine } from "./engine-state.ts";

@@ -1,7 +1,8 @@
 /** Runs a graph once before the engine takes work, so that the first invocation does not pay for loading. */
 import { randomUUID } from "node:crypto";
+import type { EngineLink } from "./comfyui/engine-link.ts";
 import type { Graph } from "./comfyui/graph.ts";
-import { type EngineLink, runPrompt } from "./comfyui/run-prompt.ts";
+import { runPrompt } from "./comfyui/run-prompt.ts";
 import { EndpointError, toEndpointError } from "./errors.ts";
 
 /** @throws EndpointError `warm_up_failed` with the cause. */

@@ -1,16 +1,30 @@
-/** The README says what the code does. */
+/** The README and the page about A1111's API say what the code does. */
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { SDAPI_ROUTES } from "../handler/adapters/http/sdapi/route-table.ts";
+import { EXTRAS_FIELDS } from "../handler/request/sdapi/extras-fields.ts";
+import { type Field, IMG2IMG_FIELDS, TXT2IMG_FIELDS } from "../handler/request/sdapi/fields.ts";
 import manifest from "../package.json" with { type: "json" };
 import { ERRORS } from "../runtime/errors.ts";
+import recorded from "./fixtures/sdapi/get-routes.json" with { type: "json" };
 import { filesListed, README_TEXT, shellBlocks } from "./support/readme.ts";
 import { ownImports, ROOT, readSource, SOURCE_FILES } from "./support/source-files.ts";
-import { withTables } from "./support/write-docs.ts";
+import { PAGES, SDAPI_PAGE, withTables } from "./support/write-docs.ts";
 
-test("the tables of settings and error codes are those of the code (`npm run docs` writes them)", () => {
-  expect(README_TEXT).toBe(withTables(README_TEXT));
+test.each(PAGES)("the tables of $name are those of the code (`npm run docs` writes them)", ({ page, tables }) => {
+  const text = readFileSync(page, "utf8");
+  expect(text).toBe(withTables(text, tables()));
+});
+
+test("every field, option and route of A1111 is on the page about its API, and what is refused or without effect says why", () => {
+  const page = readFileSync(SDAPI_PAGE, "utf8");
+  const fields = { ...TXT2IMG_FIELDS, ...IMG2IMG_FIELDS, ...EXTRAS_FIELDS };
+  const names = [...Object.keys({ ...fields, ...SDAPI_ROUTES }), ...Object.keys(recorded.options)];
+  expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  const tabs = Object.entries<Field>({ ...TXT2IMG_FIELDS, ...IMG2IMG_FIELDS });
+  expect(tabs.filter(([, { schema, why }]) => (schema === undefined) !== (why !== undefined))).toEqual([]);
 });
 
 test("every error code is raised somewhere, and every code that is raised is in the table", () => {

@@ -114,7 +114,10 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     seed_resize_from_w: variation.resizeFrom.width,
     seed_resize_from_h: variation.resizeFrom.height,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
-    extra_generation_params: { ...generation.extraParameters, ...samplingParameters(generation.request, sampler) },
+    extra_generation_params: toldInInfo({
+      ...generation.extraParameters,
+      ...samplingParameters(generation.request, sampler),
+    }),
     index_of_first_image: infotexts.length - seeds.length,
     infotexts,
     styles: fields.styles ?? [],
@@ -125,6 +128,14 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     ...(notes.texts.length > 0 && { warnings: notes.texts }),
   };
 }
+
+/** A1111 finds these when it writes the infotext of a picture; its `info` has their labels alone. */
+const OF_EACH_PICTURE = ["Hires prompt", "Hires negative prompt"];
+
+const toldInInfo = (parameters: Parameters): Parameters =>
+  Object.fromEntries(
+    Object.entries(parameters).map(([label, value]) => [label, OF_EACH_PICTURE.includes(label) ? null : value]),
+  );
 
 /** Also where there is no mask: A1111 then gives the model one that covers all. */
 const usesMask = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);

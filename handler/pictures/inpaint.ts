@@ -45,7 +45,7 @@ export interface PreparedPictures {
   /** What is painted of the mask's picture, where that is not everything. */
   region: Region | undefined;
   /** What the infotext says about it, in A1111's order (`extra_generation_params`). */
-  infotext: Record<string, string | number>;
+  infotext: Record<string, string | number | null>;
   /** What A1111 tells the caller. */
   notes: string[];
   /** The picture to return for one that the engine made, pixels outside the mask as they were. @param index Of it in its batch. */
@@ -109,7 +109,8 @@ function maskStages(
   const binary = createBinaryMask(source, request.maskRound);
   if (request.invert) infotext["Mask mode"] = "Inpaint not masked";
   const mask = blurMask(request.invert ? invertMask(binary) : binary, maskBlurX, maskBlurY);
-  if (maskBlurX === maskBlurY && maskBlurX > 0) infotext["Mask blur"] = maskBlurX;
+  // A1111 has one name for the two, and none to tell where they differ.
+  if (maskBlurX > 0 || maskBlurY > 0) infotext["Mask blur"] = maskBlurX === maskBlurY ? maskBlurX : null;
   if (!request.fullRes) {
     const painted = resizePicture(request.resizeMode, mask, request);
     return { painted, hiding: overlayMask(painted), region: undefined };

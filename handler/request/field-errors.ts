@@ -25,6 +25,10 @@ export function issuesError(issues: readonly FieldIssue[]): EndpointError {
   return new EndpointError("invalid_request", text, { details: { issues } });
 }
 
+/** A field that asks for what cannot be had. @param why in words that follow the field's name. */
+export const notAvailable = (field: string, why = "this is not available"): EndpointError =>
+  new EndpointError("unsupported_feature", `${field}: ${why}; leave it out`, { details: { field } });
+
 /** One field at fault. */
 export function invalidField(field: string, message: string): EndpointError {
   return issuesError([{ field, message }]);

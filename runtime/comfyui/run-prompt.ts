@@ -1,23 +1,11 @@
 /** Queues one prompt and follows it to its end, whatever the socket, the process or the caller do meanwhile. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EndpointError } from "../errors.ts";
-import type { ComfyClient } from "./client.ts";
+import type { EngineLink } from "./engine-link.ts";
 import type { Graph } from "./graph.ts";
 import { type Progress, PromptRecord, type PromptResult } from "./prompt-record.ts";
 import { rejection } from "./rejection.ts";
 import type { EngineSocket } from "./socket.ts";
-
-/** One engine process, from its first answer to its end. */
-export interface EngineLink {
-  client: ComfyClient;
-  socket: EngineSocket;
-  /** Fires with an EndpointError when the process is gone. */
-  gone: AbortSignal;
-  /** An interrupt only acts between steps, so a long kernel or a model load may finish first; after this the process is condemned. */
-  interruptGraceMs: number;
-  /** Declares the process unfit (its worker thread is dead, it does not answer ...): it is killed and `gone` fires. */
-  condemn(reason: string): void;
-}
 
 export interface PromptOptions {
   promptId: string;

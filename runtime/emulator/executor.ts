@@ -8,10 +8,11 @@ import { rejectSocketLiterals, resolveInputs } from "./inputs.ts";
 import { log } from "./log.ts";
 import { type NodeContext, NodeError } from "./nodes/node.ts";
 import { ExecutionOrder } from "./order.ts";
-import { InterruptError, Progress, ProgressBar } from "./progress.ts";
-import type { Installation, Prompt } from "./prompt.ts";
+import { InterruptError, ProgressBar } from "./progress.ts";
+import type { Installation } from "./prompt.ts";
 import { plain } from "./python.ts";
 import type { ExecutionResult, QueueItem } from "./queue.ts";
+import { Run } from "./run.ts";
 import type { Sockets } from "./sockets.ts";
 
 export interface ExecutorOptions extends Installation {
@@ -25,28 +26,8 @@ export interface ExecutorOptions extends Installation {
   previewSize: number;
 }
 
-const PREVIEW_METHODS = ["none", "auto", "latent2rgb", "taesd"];
-
 /** Classes that send each picture as the frame of a progress step. */
 const PICTURE_SENDERS = new Set(["SaveImageWebsocket"]);
-
-/** Stands for a client id that no socket can have (ComfyUI takes any JSON value): private messages go nowhere. */
-const NOBODY = "\0nobody";
-
-type Messages = ExecutionResult["status"]["messages"];
-
-/** State of the prompt that is running. */
-interface Run {
-  item: QueueItem;
-  prompt: Prompt;
-  sid: string | null;
-  previewSize: number | undefined;
-  progress: Progress;
-  results: Map<string, NodeRun>;
-  executed: string[];
-  outputs: ExecutionResult["outputs"];
-  messages: Messages;
-}
 
 export class Executor {
   readonly #options: ExecutorOptions;
@@ -77,32 +58,17 @@ export class Executor {
    */
   async execute(item: QueueItem): Promise<ExecutionResult> {
     this.#isInterrupted = false;
-    const { client_id: client, preview_method: method } = item.extraData;
-    const sid = client === null || client === undefined ? null : typeof client === "string" ? client : NOBODY;
-    this.clientId = sid;
-    const previews =
-      typeof method === "string" && PREVIEW_METHODS.includes(method) ? method : this.#options.previewMethod;
-    const run: Run = {
-      item,
-      // The nodes' IS_CHANGED values are written into the graph that runs, not into the one that history shows.
-      prompt: Object.fromEntries(Object.entries(item.prompt).map(([id, node]) => [id, { ...node }])),
-      sid,
-      previewSize: previews === "none" ? undefined : this.#options.previewSize,
-      progress: new Progress(this.#options.sockets, item.promptId, sid),
-      results: new Map(),
-      executed: [],
-      outputs: {},
-      messages: [],
-    };
-    this.#announce(run, "execution_start", { prompt_id: item.promptId });
+    const run = new Run(item, this.#options);
+    this.clientId = run.sid;
+    run.announce("execution_start", { prompt_id: item.promptId });
     this.#cache.setPrompt(run.prompt, this.#options);
     for (const id of Object.keys(run.prompt)) {
       const cached = this.#cache.get(id);
       if (cached !== undefined) run.results.set(id, cached);
     }
-    this.#announce(run, "execution_cached", { nodes: [...run.results.keys()], prompt_id: item.promptId });
+    run.announce("execution_cached", { nodes: [...run.results.keys()], prompt_id: item.promptId });
     const isSuccess = await this.#runNodes(run);
-    if (isSuccess) this.#announce(run, "execution_success", { prompt_id: item.promptId });
+    if (isSuccess) run.announce("execution_success", { prompt_id: item.promptId });
     this.currentNode = null;
     this.currentClass = undefined;
     const meta = Object.keys(run.outputs).map((id) => [
@@ -114,17 +80,6 @@ export class Executor {
       status: { status_str: isSuccess ? "success" : "error", completed: isSuccess, messages: run.messages },
       meta: Object.fromEntries(meta),
     };
-  }
-
-  /** Records a message for the history and sends it to the prompt's client. */
-  #announce(run: Run, type: string, data: Record<string, unknown>, broadcast = false): void {
-    const message = { ...data, timestamp: Date.now() };
-    run.messages.push([type, message]);
-    if (run.sid !== null || broadcast) this.#options.sockets.send(type, message, run.sid);
-  }
-
-  #tell(run: Run, type: string, data: Record<string, unknown>): void {
-    if (run.sid !== null) this.#options.sockets.send(type, { ...data, prompt_id: run.item.promptId }, run.sid);
   }
 
   async #runNodes(run: Run): Promise<boolean> {
@@ -142,7 +97,7 @@ export class Executor {
 
   #resend(run: Run, id: string, cached: NodeRun): void {
     if (cached.ui !== undefined) run.outputs[id] = cached.ui;
-    this.#tell(run, "executed", { node: id, display_node: id, output: cached.ui ?? null });
+    run.tell("executed", { node: id, display_node: id, output: cached.ui ?? null });
     run.progress.finish(id);
   }
 
@@ -153,12 +108,12 @@ export class Executor {
     run.progress.start(id);
     this.currentClass = classType;
     if (run.sid !== null) this.currentNode = id;
-    this.#tell(run, "executing", { node: id, display_node: id });
+    run.tell("executing", { node: id, display_node: id });
     try {
       const result = await this.#callNode(run, id, classType, values);
       if (result.ui !== undefined) {
         run.outputs[id] = result.ui;
-        this.#tell(run, "executed", { node: id, display_node: id, output: result.ui });
+        run.tell("executed", { node: id, display_node: id, output: result.ui });
       }
       run.results.set(id, result);
       this.#cache.set(id, result);
@@ -241,10 +196,10 @@ export class Executor {
     const common = { prompt_id: run.item.promptId, node_id: id, node_type: classType, executed: run.executed };
     if (error instanceof InterruptError) {
       log.info("Processing interrupted");
-      this.#announce(run, "execution_interrupted", common, true);
+      run.announce("execution_interrupted", common, true);
       return;
     }
-    this.#announce(run, "execution_error", {
+    run.announce("execution_error", {
       ...common,
       ...reportFailure(error, classType, values),
       current_outputs: Object.keys(run.prompt),

@@ -1,9 +1,10 @@
 /** What A1111's clients send, byte for byte, and what each of them needs of the answer. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { bodiesFor, CLIENT_BODIES, type ClientBody } from "../support/client-bodies.ts";
-import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
+import type { RunningEndpoint } from "../support/endpoint.ts";
 import { quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
+import { call, sharedEndpoint } from "../support/sdapi.ts";
 
 interface Answer {
   images: string[];
@@ -11,14 +12,12 @@ interface Answer {
 }
 
 let endpoint: RunningEndpoint;
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({}, (stop) => stops.push(stop));
-  await endpoint.ready();
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+beforeAll(() =>
+  sharedEndpoint(async (running) => {
+    endpoint = running;
+    await endpoint.ready();
+  }),
+);
 
 async function get<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await fetch(`${endpoint.url}/sdapi/v1/${path}`, init);
@@ -26,12 +25,8 @@ async function get<T>(path: string, init?: RequestInit): Promise<T> {
   return (await response.json()) as T;
 }
 
-async function post<T>(path: string, body: unknown): Promise<T> {
-  const response = await endpoint.post(path, body);
-  const text = await response.text();
-  expect(response.status, text.slice(0, 1000)).toBe(200);
-  return JSON.parse(text) as T;
-}
+/** @param path with the prefix of A1111's routes. */
+const post = <T>(path: string, body: unknown) => call<T>(endpoint, path.replace("/sdapi/v1/", ""), body);
 
 const pngInfo = (image: string) =>
   post<{ info: string }>("/sdapi/v1/png-info", { image: `data:image/png;base64,${image}` });

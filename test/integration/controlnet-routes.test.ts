@@ -1,16 +1,15 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { CONTROLNET_PREFIX, CONTROLNET_ROUTES } from "../../handler/adapters/http/sdapi/route-table.ts";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
+import { sharedEndpoint } from "../support/sdapi.ts";
 
 let endpoint: RunningEndpoint;
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({}, (stop) => stops.push(stop));
-  await endpoint.ready();
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+beforeAll(() =>
+  sharedEndpoint(async (running) => {
+    endpoint = running;
+    await endpoint.ready();
+  }),
+);
 
 async function get(path: string): Promise<unknown> {
   const response = await fetch(endpoint.url + path);

@@ -1,23 +1,25 @@
 /** Whatever is posted to A1111's routes is answered in A1111's way, and the endpoint goes on. */
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
+import type { RunningEndpoint } from "../support/endpoint.ts";
 import { NASTY_BODIES, NASTY_DOCUMENTS } from "../support/nasty-bodies.ts";
 import { quickTxt2Img } from "../support/payloads.ts";
+import { sharedEndpoint } from "../support/sdapi.ts";
 
 const RUNS = 60;
 const PATIENCE_MS = 20_000;
 
 let endpoint: RunningEndpoint;
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
+beforeAll(() =>
   // No delay of the emulator's: many of these are pictures.
-  endpoint = await startEndpoint({ COMFYUI_ARGS: "" }, (stop) => stops.push(stop));
-  await endpoint.ready();
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+  sharedEndpoint(
+    async (running) => {
+      endpoint = running;
+      await endpoint.ready();
+    },
+    { COMFYUI_ARGS: "" },
+  ),
+);
 
 const isList = (value: unknown) => Array.isArray(value) && value.length > 0;
 

@@ -1,4 +1,5 @@
 /** The fields of A1111's extras (v1.10.1, modules/api/models.py): types, defaults, and the ranges that its API enforces here. */
+import { EndpointError } from "../../../runtime/errors.ts";
 import { isRawNumber } from "../../../runtime/json.ts";
 import { type FieldIssue, issuesError } from "../field-errors.ts";
 import type { FieldType } from "./fields.ts";
@@ -16,18 +17,23 @@ interface Field extends Range {
   fallback: unknown;
   /** The only values there are. */
   permitted?: readonly number[];
+  /** The words of the refusal of any value but the default. */
+  refusal?: string;
+  /** Why it has no effect. */
+  idle?: string;
 }
 
 const visibility: Field = { type: "float!", ge: 0, le: 1, fallback: 0 };
+const faces: Field = { ...visibility, refusal: "faces are not restored here; leave it out or send 0" };
 const side: Field = { type: "integer!", ge: 1, fallback: 512 };
 
 /** In the order of A1111's model, which is that of its complaints. */
-const FIELDS = {
+export const EXTRAS_FIELDS: Readonly<Record<string, Field>> = {
   resize_mode: { type: "integer!", permitted: [0, 1], fallback: 0 },
-  show_extras_results: { type: "boolean!", fallback: true },
-  gfpgan_visibility: visibility,
-  codeformer_visibility: visibility,
-  codeformer_weight: visibility,
+  show_extras_results: { type: "boolean!", fallback: true, idle: "A1111 looks at it for folders of pictures only" },
+  gfpgan_visibility: faces,
+  codeformer_visibility: faces,
+  codeformer_weight: { ...visibility, idle: "faces are not restored here" },
   upscaling_resize: { type: "float!", gt: 0, fallback: 2 },
   upscaling_resize_w: side,
   upscaling_resize_h: side,
@@ -35,16 +41,14 @@ const FIELDS = {
   upscaler_1: { type: "text!", fallback: "None" },
   upscaler_2: { type: "text!", fallback: "None" },
   extras_upscaler_2_visibility: visibility,
-  upscale_first: { type: "boolean!", fallback: false },
-} as const satisfies Record<string, Field>;
+  upscale_first: { type: "boolean!", fallback: false, idle: "it says whether faces are restored before or after" },
+};
 
 const SINGLE = { image: { type: "text!", fallback: "" } } as const satisfies Record<string, Field>;
 const FILE = { data: { type: "text!" }, name: { type: "text!" } } as const;
 
 export interface ExtrasFields {
   resize_mode: number;
-  gfpgan_visibility: number;
-  codeformer_visibility: number;
   upscaling_resize: number;
   upscaling_resize_w: number;
   upscaling_resize_h: number;
@@ -57,19 +61,27 @@ export interface ExtrasFields {
 
 type Payload = Record<string, unknown>;
 
+/** @throws EndpointError `unsupported_feature` for a field that asks for what is not available. */
+export function refuseUnavailable(fields: ExtrasFields): void {
+  for (const [field, { refusal, fallback }] of Object.entries(EXTRAS_FIELDS)) {
+    if (refusal === undefined || fields[field] === fallback) continue;
+    throw new EndpointError("unsupported_feature", `${field}: ${refusal}`, { details: { field } });
+  }
+}
+
 /** @throws EndpointError `invalid_request` with all that pydantic complains of. */
 export function readSingle(payload: Payload): { fields: ExtrasFields; image: string } {
-  refuse(issuesOf({ ...FIELDS, ...SINGLE }, payload));
-  const fields = valuesOf({ ...FIELDS, ...SINGLE }, payload);
+  refuse(issuesOf({ ...EXTRAS_FIELDS, ...SINGLE }, payload));
+  const fields = valuesOf({ ...EXTRAS_FIELDS, ...SINGLE }, payload);
   return { fields, image: String(fields["image"]) };
 }
 
 /** As {@link readSingle}, for a list of files. */
 export function readBatch(payload: Payload): { fields: ExtrasFields; images: string[] } {
   const { imageList } = payload;
-  refuse([...issuesOf(FIELDS, payload), ...listIssues(imageList)]);
+  refuse([...issuesOf(EXTRAS_FIELDS, payload), ...listIssues(imageList)]);
   const files = (imageList as Payload[]).map(({ data }) => text.parse(data));
-  return { fields: valuesOf(FIELDS, payload), images: files };
+  return { fields: valuesOf(EXTRAS_FIELDS, payload), images: files };
 }
 
 function issuesOf(fields: Readonly<Record<string, Field>>, payload: Payload): FieldIssue[] {

@@ -9,7 +9,7 @@ import type { Artifact } from "../../outputs/output.ts";
 import { encodePng, toRgb } from "../../pictures/raster.ts";
 import { decodeRequestImage, type RequestImage, readRequestImages } from "../../pictures/request-image.ts";
 import type { BuiltGraph, Delivered, Inventory, Made, Request } from "../request.ts";
-import { type ExtrasFields, readBatch, readSingle } from "./extras-fields.ts";
+import { type ExtrasFields, readBatch, readSingle, refuseUnavailable } from "./extras-fields.ts";
 import { finishPicture, needsModel, type Plan, planPictures, type Upscaler } from "./extras-plan.ts";
 
 const MAX_PICTURES = 100;
@@ -27,7 +27,7 @@ export function parseExtras(kind: "extra-single-image" | "extra-batch-images", g
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new EndpointError("invalid_request", "value is not a valid dict");
   const request = readExtras(kind === "extra-batch-images", given as Record<string, unknown>);
-  refuseFaces(request.fields);
+  refuseUnavailable(request.fields);
   return {
     kind: `sdapi/${kind}`,
     delivery: { isInline: true },
@@ -52,14 +52,6 @@ function readExtras(isBatch: boolean, given: Record<string, unknown>): ExtrasReq
     );
   const named = images.map((text, index) => ({ field: `imageList.${index}.data`, text }));
   return { fields, isBatch, isFactorGiven, images: named };
-}
-
-function refuseFaces(fields: ExtrasFields): void {
-  const field = (["gfpgan_visibility", "codeformer_visibility"] as const).find((name) => fields[name] > 0);
-  if (field === undefined) return;
-  throw new EndpointError("unsupported_feature", `${field}: faces are not restored here; leave it out or send 0`, {
-    details: { field },
-  });
 }
 
 /** Fields whose upscaler A1111 looks up: the second one also where it will not be seen. */

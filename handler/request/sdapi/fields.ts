@@ -14,18 +14,21 @@ export interface Field {
   schema?: z.ZodType;
   /** Only for what cannot be honoured: the values that ask for nothing. Any other value is refused by name. */
   neutral?: readonly unknown[];
+  /** Of what cannot be honoured, the words of the refusal; of what has no effect, why it has none. */
+  why?: string;
 }
 
 const honoured = <S extends z.ZodType, F>(type: FieldType, schema: S, fallback: F) => ({ type, schema, fallback });
-const unsupported = (type: FieldType, fallback: unknown, ...alsoNeutral: unknown[]): Field => ({
+const unsupported = (type: FieldType, fallback: unknown, why: string, ...alsoNeutral: unknown[]): Field => ({
   type,
   fallback,
   neutral: [fallback, null, ...alsoNeutral],
+  why,
 });
 /** As {@link unsupported}, in all the ways to say no. */
-const unsupportedSwitch = (fallback: null | false): Field =>
-  unsupported("boolean", fallback, false, 0, "false", "off", "no");
-const ignored = (type: FieldType, fallback: unknown): Field => ({ type, fallback });
+const unsupportedSwitch = (fallback: null | false, why: string): Field =>
+  unsupported("boolean", fallback, why, false, 0, "false", "off", "no");
+const ignored = (type: FieldType, fallback: unknown, why: string): Field => ({ type, fallback, why });
 
 const side = integer(16, 16_384);
 /** None, where it is not above 0. */
@@ -50,34 +53,34 @@ const FIRST = {
   cfg_scale: honoured("float", float(0, 100), 7),
   width: honoured("integer", side, 512),
   height: honoured("integer", side, 512),
-  restore_faces: unsupportedSwitch(null),
-  tiling: unsupportedSwitch(null),
-  do_not_save_samples: ignored("boolean", false),
-  do_not_save_grid: ignored("boolean", false),
+  restore_faces: unsupportedSwitch(null, "faces are not restored here"),
+  tiling: unsupportedSwitch(null, "pictures that tile are not available"),
+  do_not_save_samples: ignored("boolean", false, "no file of a request stays on the worker"),
+  do_not_save_grid: ignored("boolean", false, "no file of a request stays on the worker"),
   eta: honoured("float", float(0, 100), null),
 } as const satisfies Record<string, Field>;
 
 const SECOND = {
-  s_min_uncond: unsupported("float", null, 0),
+  s_min_uncond: unsupported("float", null, "steps without the negative prompt are not available", 0),
   s_churn: honoured("float", sigma, null),
   s_tmax: honoured("float", sigma, null),
   s_tmin: honoured("float", sigma, null),
   s_noise: honoured("float", float(0, 100), null),
   override_settings: honoured("object", dictionary, null),
-  override_settings_restore_afterwards: ignored("boolean", true),
+  override_settings_restore_afterwards: ignored("boolean", true, "`override_settings` hold for their request alone"),
   refiner_checkpoint: honoured("text", text, null),
   refiner_switch_at: honoured("float", float(), null),
   disable_extra_networks: honoured("boolean", boolean, false),
-  firstpass_image: unsupported("text", null, ""),
-  comments: ignored("object", null),
+  firstpass_image: unsupported("text", null, "a second pass over a picture that was sent is not available", ""),
+  comments: ignored("object", null, "it is what A1111 takes notes in, not what a request asks for"),
 } as const satisfies Record<string, Field>;
 
 /** What A1111's API adds to its model: these come last, in both. */
 const LAST = {
   script_name: honoured("text", text, null),
-  script_args: ignored("list!", []),
+  script_args: ignored("list!", [], "a script that would read it is refused"),
   send_images: honoured("boolean!", boolean, true),
-  save_images: ignored("boolean!", false),
+  save_images: ignored("boolean!", false, "no file of a request stays on the worker"),
   alwayson_scripts: honoured("object!", dictionary, {}),
   infotext: honoured("text", text, null),
 } as const satisfies Record<string, Field>;
@@ -100,7 +103,7 @@ export const TXT2IMG_FIELDS = {
   hr_scheduler: honoured("text", text, null),
   hr_prompt: honoured("text", prompt, ""),
   hr_negative_prompt: honoured("text", prompt, ""),
-  force_task_id: ignored("text", null),
+  force_task_id: ignored("text", null, "requests are followed by `/progress`, which tells of the oldest"),
   sampler_index: honoured("text!", text, "Euler"),
   ...LAST,
 } as const satisfies Record<string, Field>;
@@ -117,8 +120,7 @@ export const IMG2IMG_FIELDS = {
   init_images: honoured("list", z.array(text), null),
   // A1111 takes any other number for "resize and fill".
   resize_mode: honoured("integer", integer(), 0),
-  // For models that edit by instruction, which are refused; A1111 does not look at it either for any other.
-  image_cfg_scale: ignored("float", null),
+  image_cfg_scale: ignored("float", null, "only models that edit by instruction look at it, and they are refused"),
   mask: honoured("text", text, null),
   mask_blur_x: honoured("integer", blur, 4),
   mask_blur_y: honoured("integer", blur, 4),
@@ -130,8 +132,8 @@ export const IMG2IMG_FIELDS = {
   inpaint_full_res_padding: honoured("integer", integer(-16_384, 16_384), 0),
   inpainting_mask_invert: honoured("integer", integer(), 0),
   initial_noise_multiplier: honoured("float", float(0, 100), null),
-  latent_mask: unsupported("text", null, ""),
-  force_task_id: ignored("text", null),
+  latent_mask: unsupported("text", null, "a mask of latents is not available", ""),
+  force_task_id: ignored("text", null, "requests are followed by `/progress`, which tells of the oldest"),
   sampler_index: honoured("text!", text, "Euler"),
   include_init_images: honoured("boolean!", boolean, false),
   ...LAST,
@@ -161,8 +163,11 @@ function schemaOf<T extends FieldTable>(table: T): z.ZodType<Values<T>> {
 export const txt2imgSchema = schemaOf(TXT2IMG_FIELDS);
 export const img2imgSchema = schemaOf(IMG2IMG_FIELDS);
 
-/** The fields that ask for something that is not available. */
-export function unsupportedFields(table: FieldTable, payload: Readonly<Record<string, unknown>>): string[] {
+/** The fields that ask for something that is not available, each with the words of its refusal. */
+export function unsupportedFields(
+  table: FieldTable,
+  payload: Readonly<Record<string, unknown>>,
+): { name: string; why: string | undefined }[] {
   const isAsked = ([name, { neutral }]: [string, Field]) => {
     if (neutral === undefined || !(name in payload)) return false;
     const value = payload[name];
@@ -171,5 +176,5 @@ export function unsupportedFields(table: FieldTable, payload: Readonly<Record<st
   };
   return Object.entries(table)
     .filter(isAsked)
-    .map(([name]) => name);
+    .map(([name, { why }]) => ({ name, why }));
 }

@@ -1,24 +1,18 @@
 /** A1111's `POST /sdapi/v1/img2img`. */
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
-import { buildGeneration } from "../../../workflows/generation.ts";
 import { isInpaintingModel } from "../../../workflows/model-family.ts";
-import type { Models } from "../../../workflows/models.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
-import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pictures/inpaint.ts";
 import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, readCommon } from "./common.ts";
-import { readControls } from "./controlnet/controls.ts";
-import { controlParameters } from "./controlnet/infotext.ts";
+import { readCommon } from "./common.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
-import { distilledParameters, emphasisParameters, refinerParameters } from "./extra-parameters.ts";
+import { draw } from "./drawing.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
-import { readHashes, shortTitle } from "./hashes.ts";
 import {
   checkScheduleLength,
   countPictures,
@@ -117,11 +111,10 @@ async function build(
   { prepared, start: controlStart }: Prepared,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options, controlUnits, notes } = request;
-  const { catalogue } = inventory;
+  const { fields, options, notes } = request;
   for (const note of prepared.notes) notes.add(note);
   const common = await readCommon(request, pictures, inventory);
-  const { sampler, models, refiner, prompts, noises, noiseMultiplier } = common;
+  const { models, noiseMultiplier } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
   const { size } = prepared;
@@ -141,61 +134,31 @@ async function build(
       },
     }),
   };
-  const controls = await readControls(
-    controlUnits,
-    { first: size, start: controlStart, isRefined: refiner !== undefined },
-    catalogue,
-  );
-  for (const warning of controls.warnings) notes.add(warning);
-  const graph = buildGeneration({
-    prompts,
-    noises,
-    steps: fields.steps,
-    cfgScale: fields.cfg_scale,
-    ...distilled(request),
-    ...size,
-    askedSize: [fields.width, fields.height],
-    sampler,
-    models,
-    embeddings: inventory.catalogue.embeddings,
-    isOldTiming: options.use_old_scheduling ?? false,
-    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
-    ...(options.emphasis && { emphasis: options.emphasis }),
-    start,
-    controls: controls.first,
-    shownMaps: controls.shownMaps,
-    ...(refiner && { refiner }),
-  });
-  const hashes = await readHashes([models], graph, inventory);
-  const title = (other: Models) => shortTitle(other, inventory);
-  const answer = answerSdapi({
-    request,
-    common,
-    hashes,
-    width: fields.width,
-    height: fields.height,
-    denoisingStrength: fields.denoising_strength,
-    shownMaps: controls.shownMaps.length,
-    extraParameters: {
-      ...controlParameters(controlUnits),
-      "Denoising strength": fields.denoising_strength,
-      ...(noiseMultiplier !== 1 && { "Noise multiplier": noiseMultiplier }),
-      ...distilledParameters(models, request.extensions),
-      ...prepared.infotext,
-      ...hashes.networks,
-      ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
-      ...emphasisParameters(request, common),
+  const { inputs, ...drawn } = await draw(
+    {
+      request,
+      common,
+      size,
+      asked: { width: fields.width, height: fields.height },
+      start,
+      controlStart,
+      denoisingStrength: fields.denoising_strength,
+      parameters: () => ({
+        "Denoising strength": fields.denoising_strength,
+        ...(noiseMultiplier !== 1 && { "Noise multiplier": noiseMultiplier }),
+        ...prepared.infotext,
+      }),
     },
-  });
+    inventory,
+  );
   // Maps of ControlNets come after the pictures.
   const retouch = async (picture: Buffer, index: number) =>
     index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
   const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
   return {
-    graph,
-    inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
+    ...drawn,
+    inputs: [...files, ...(mask ? [mask] : []), ...inputs],
     ...(isLaidBack && { retouch }),
     ...gridOf(request, { pictures, batchSize, size }),
-    ...answer,
   };
 }

@@ -96,19 +96,21 @@ const IDLE = listed(`
   sd_vae_overrides_per_model_preferences sd_checkpoint_hash lora_bundled_ti_to_infotext
 `);
 
-/** No picture that this worker returns depends on them. */
-export const IRRELEVANT: readonly string[] = [
-  ...FILES,
-  ...ENGINE,
-  ...PROCESS,
-  ...OTHER_WORK,
-  ...WEB_PAGE,
-  ...IDLE,
-  // Not A1111's: Forge's ways with memory.
-  "forge_inference_memory",
-  "forge_async_loading",
-  "forge_pin_shared_memory",
-];
+/** Forge's ways with memory, which A1111 has not. */
+const FORGE = ["forge_inference_memory", "forge_async_loading", "forge_pin_shared_memory"];
+
+/** No picture that this worker returns depends on them; by what they are about. */
+export const IRRELEVANT_BY_SUBJECT: Readonly<Record<string, readonly string[]>> = {
+  "files, their names and folders": FILES,
+  "memory, precision and speed, which are ComfyUI's own matter": ENGINE,
+  "the process and its log": PROCESS,
+  "training, interrogation and extras": OTHER_WORK,
+  "the web page": WEB_PAGE,
+  "what counts only together with another that cannot be had, or is so anyway": IDLE,
+  "Forge's ways with memory": FORGE,
+};
+
+export const IRRELEVANT: readonly string[] = Object.values(IRRELEVANT_BY_SUBJECT).flat();
 
 /** What every picture here is made with, so that asking for it changes nothing. */
 const ALREADY_SO: Readonly<Record<string, readonly unknown[]>> = {
@@ -116,10 +118,16 @@ const ALREADY_SO: Readonly<Record<string, readonly unknown[]>> = {
   upscaler_for_img2img: ["None", ""],
 };
 
-/** Whether a value of an {@link UNAVAILABLE} option asks for nothing: A1111's default, in whatever type. */
+const defaultOf = (name: string): unknown => (DEFAULTS as Record<string, unknown>)[name];
+
+/** The values of an {@link UNAVAILABLE} option that ask for nothing, beside null: A1111's default first, where it has the option. */
+export const neutralValues = (name: string): unknown[] => [
+  ...(defaultOf(name) === undefined ? [] : [defaultOf(name)]),
+  ...(ALREADY_SO[name] ?? []),
+];
+
+/** Whether a value of an {@link UNAVAILABLE} option asks for nothing: A1111's default in whatever type, null, or what is so anyway. */
 export function asksForNothing(name: string, value: unknown): boolean {
   const same = (other: unknown) => String(value).toLowerCase() === String(other).toLowerCase();
-  return (
-    value === null || same((DEFAULTS as Record<string, unknown>)[name]) || Boolean(ALREADY_SO[name]?.includes(value))
-  );
+  return value === null || same(defaultOf(name)) || Boolean(ALREADY_SO[name]?.includes(value));
 }

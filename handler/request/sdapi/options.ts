@@ -1,7 +1,6 @@
 /** A1111's options that a request may set for itself (`override_settings`), or a worker for all of them. */
 import * as z from "zod";
-import { EndpointError } from "../../../runtime/errors.ts";
-import { fieldErrors } from "../field-errors.ts";
+import { fieldErrors, notAvailable } from "../field-errors.ts";
 import type { Notes } from "./notes.ts";
 import { asksForNothing, IRRELEVANT, UNAVAILABLE } from "./option-classes.ts";
 import { isPictureOption } from "./picture-options.ts";
@@ -64,8 +63,10 @@ const honoured = z.object({
 
 export type Options = z.output<typeof honoured>;
 
+export const HONOURED_OPTIONS = honoured.shape;
+
 /** Values that A1111 has and this endpoint has not. */
-const UNAVAILABLE_VALUES: Readonly<Record<string, readonly unknown[]>> = {
+export const UNAVAILABLE_VALUES: Readonly<Record<string, readonly unknown[]>> = {
   emphasis: ["No norm"],
   uni_pc_variant: ["vary_coeff"],
 };
@@ -95,11 +96,8 @@ export function parseOptions(
 ): Options {
   const usable = Object.entries(given).filter(([name, value]) => {
     if (canBeHonoured(name, value)) return true;
-    const field = `override_settings.${name}`;
-    const wish = UNAVAILABLE_VALUES[name] ? `${field}: '${value}'` : `${field}: this`;
-    notes.refuse(
-      new EndpointError("unsupported_feature", `${wish} is not available; leave it out`, { details: { field } }),
-    );
+    const why = UNAVAILABLE_VALUES[name] && `'${value}' is not available`;
+    notes.refuse(notAvailable(`override_settings.${name}`, why));
     return false;
   });
   const parsed = honoured.safeParse(Object.fromEntries(usable));

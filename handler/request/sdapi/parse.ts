@@ -3,7 +3,7 @@ import type * as z from "zod";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { applyInfotext } from "../../infotext/apply.ts";
 import type { Styles } from "../../styles/styles.ts";
-import { fieldErrors, invalidField } from "../field-errors.ts";
+import { fieldErrors, invalidField, notAvailable } from "../field-errors.ts";
 import type { Inventory, Request } from "../request.ts";
 import { type ControlUnit, parseControlUnits } from "./controlnet/units.ts";
 import { type ExtensionFields, extensionSchema } from "./extensions.ts";
@@ -71,7 +71,8 @@ export function parseSdapi<F extends CommonFields>(
   const extensions = extensionSchema.safeParse(payload);
   if (!extensions.success) throw fieldErrors(extensions.error);
   const fields = parsed.data;
-  for (const field of unsupportedFields(table, payload)) if (!isIdle(field, fields)) notes.refuse(notAvailable(field));
+  for (const { name: field, why } of unsupportedFields(table, payload))
+    if (!isIdle(field, fields)) notes.refuse(notAvailable(field, why));
   refuseScripts(name, fields, notes);
   noteUnknownStyles(fields.styles ?? [], styles, notes);
   if (idleOptions.length > 0)
@@ -107,9 +108,6 @@ function noteUnknownStyles(names: readonly string[], styles: Styles, notes: Note
   const unknown = names.filter((name) => name !== "" && name !== "None" && !styles.has(name));
   if (unknown.length > 0) notes.add(`styles: there is no style called ${unknown.join(", ")}`);
 }
-
-export const notAvailable = (field: string) =>
-  new EndpointError("unsupported_feature", `${field}: this is not available; leave it out`, { details: { field } });
 
 /** The request with notes of its own for one attempt to build its graph. */
 export const duringBuild = <F extends CommonFields>(

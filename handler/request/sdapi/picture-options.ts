@@ -17,7 +17,9 @@ const pictureOptions = z.object({
   enable_pnginfo: orDefault(boolean.default(true)),
 });
 
-export const isPictureOption = (option: string): boolean => Object.hasOwn(pictureOptions.shape, option);
+export const PICTURE_OPTIONS = pictureOptions.shape;
+
+export const isPictureOption = (option: string): boolean => Object.hasOwn(PICTURE_OPTIONS, option);
 
 export interface PictureOptions {
   /** Undefined: PNG, as ComfyUI writes it. */

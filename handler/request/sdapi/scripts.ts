@@ -5,11 +5,11 @@ import type { CommonFields } from "./fields.ts";
 import type { Notes } from "./notes.ts";
 
 /** Built-in scripts that do nothing when they are called over A1111's API, whatever their arguments. */
-const IDLE = ["refiner", "seed", "sampler", "comments", "extra options", "hypertile"];
+export const IDLE_SCRIPTS = ["refiner", "seed", "sampler", "comments", "extra options", "hypertile"];
 
 const OF_BOTH = ["Prompt matrix", "Prompts from file or textbox", "X/Y/Z plot", "Custom code"];
 /** Those that a request names in `script_name`, in A1111's words. */
-const SELECTABLE = {
+export const SELECTABLE_SCRIPTS = {
   txt2img: OF_BOTH,
   img2img: [
     "img2img alternative test",
@@ -21,28 +21,28 @@ const SELECTABLE = {
   ],
 };
 
-type Tab = keyof typeof SELECTABLE;
+type Tab = keyof typeof SELECTABLE_SCRIPTS;
 
 /** @throws EndpointError `unsupported_feature`, `invalid_request` for a script that would do something. */
 export function refuseScripts(tab: Tab, { script_name, alwayson_scripts }: CommonFields, notes: Notes): void {
   if (script_name !== null && script_name !== "" && script_name !== "None") {
-    const title = SELECTABLE[tab].find((selectable) => isSame(selectable, script_name));
-    notes.refuse(notAvailable("script_name", title ?? script_name, title !== undefined));
+    const title = SELECTABLE_SCRIPTS[tab].find((selectable) => isSame(selectable, script_name));
+    notes.refuse(scriptRefusal("script_name", title ?? script_name, title !== undefined));
   }
   for (const [title, script] of Object.entries(alwayson_scripts)) {
-    if (SELECTABLE[tab].some((selectable) => isSame(selectable, title)))
+    if (SELECTABLE_SCRIPTS[tab].some((selectable) => isSame(selectable, title)))
       throw new EndpointError("invalid_request", "Cannot have a selectable script in the always on scripts params", {
         details: { field: "alwayson_scripts", script: title },
       });
-    if (isControlnet(title) || IDLE.includes(title.toLowerCase()) || isOff(script)) continue;
-    notes.refuse(notAvailable("alwayson_scripts", title, false));
+    if (isControlnet(title) || IDLE_SCRIPTS.includes(title.toLowerCase()) || isOff(script)) continue;
+    notes.refuse(scriptRefusal("alwayson_scripts", title, false));
   }
 }
 
 const isSame = (title: string, other: string) => title.toLowerCase() === other.toLowerCase();
 
 /** In A1111's words where it would not know the script either. */
-function notAvailable(field: string, script: string, isKnown: boolean): EndpointError {
+export function scriptRefusal(field: string, script: string, isKnown: boolean): EndpointError {
   const message = isKnown ? `Script '${script}' is not available` : `Script '${script}' not found`;
   return new EndpointError("unsupported_feature", message, { details: { field, script } });
 }

@@ -1,25 +1,13 @@
 /** A1111's `POST /sdapi/v1/txt2img`. */
-import { buildGeneration } from "../../../workflows/generation.ts";
-import type { Models } from "../../../workflows/models.ts";
-import { answerSdapi } from "../../outputs/sdapi-response.ts";
+import { notAvailable } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, floorToMultiple, readCommon } from "./common.ts";
-import { readControls } from "./controlnet/controls.ts";
-import { controlParameters } from "./controlnet/infotext.ts";
-import { distilledParameters, emphasisParameters, hiresParameters, refinerParameters } from "./extra-parameters.ts";
+import { floorToMultiple, readCommon } from "./common.ts";
+import { draw } from "./drawing.ts";
+import { hiresParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
-import { readHashes, shortTitle } from "./hashes.ts";
 import { readHires } from "./hires.ts";
-import {
-  countPictures,
-  deliveryOf,
-  duringBuild,
-  notAvailable,
-  parseSdapi,
-  type SdapiRequest,
-  TXT2IMG,
-} from "./parse.ts";
+import { countPictures, deliveryOf, duringBuild, parseSdapi, type SdapiRequest, TXT2IMG } from "./parse.ts";
 import type { SdapiSettings } from "./settings.ts";
 
 /**
@@ -44,70 +32,26 @@ async function build(
   pictures: number,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
-  const { fields, options, controlUnits, notes } = request;
-  const { catalogue } = inventory;
+  const { fields } = request;
   const common = await readCommon(request, pictures, inventory);
-  const { sampler, models, refiner, prompts, noises } = common;
+  const { models } = common;
   const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
-  const size = { width: floorToMultiple(width, models), height: floorToMultiple(height, models) };
-  const controls = await readControls(
-    controlUnits,
-    {
-      first: size,
-      ...(hires && { second: { width: hires.size.final[0], height: hires.size.final[1] } }),
-      isRefined: refiner !== undefined,
-    },
-    catalogue,
-  );
-  for (const warning of controls.warnings) notes.add(warning);
-  const graph = buildGeneration({
-    prompts,
-    noises,
-    steps: fields.steps,
-    cfgScale: fields.cfg_scale,
-    ...distilled(request),
-    ...size,
-    askedSize: [width, height],
-    sampler,
-    models,
-    embeddings: inventory.catalogue.embeddings,
-    isOldTiming: options.use_old_scheduling ?? false,
-    refuse: (refusal) => notes.refuse(refusal, "it is left out"),
-    ...(options.emphasis && { emphasis: options.emphasis }),
-    controls: controls.first,
-    shownMaps: controls.shownMaps,
-    ...(hires && { hires: { ...hires, controls: controls.second } }),
-    ...(refiner && { refiner }),
-  });
-  const passes = hires ? [models, hires.models] : [models];
-  const hashes = await readHashes(passes, graph, inventory);
-  const title = (other: Models) => shortTitle(other, inventory);
-  const answer = answerSdapi({
-    request,
-    common,
-    hashes,
-    width,
-    height,
-    denoisingStrength: hires ? hires.strength : null,
-    shownMaps: controls.shownMaps.length,
-    extraParameters: {
-      ...controlParameters(controlUnits),
-      ...distilledParameters(models, request.extensions),
-      ...(hires && hiresParameters({ request, hires, common, title })),
-      ...hashes.networks,
-      ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
-      ...emphasisParameters(request, common),
-    },
-  });
   const [finalWidth, finalHeight] = hires?.size.final ?? [width, height];
   const finalSize = { width: finalWidth, height: finalHeight };
-  return {
-    graph,
-    inputs: controls.inputs,
-    ...gridOf(request, { pictures, batchSize: fields.batch_size, size: finalSize }),
-    ...answer,
-  };
+  const drawn = await draw(
+    {
+      request,
+      common,
+      size: { width: floorToMultiple(width, models), height: floorToMultiple(height, models) },
+      asked: { width, height },
+      ...(hires && { hires }),
+      denoisingStrength: hires ? hires.strength : null,
+      parameters: (title) => (hires ? hiresParameters({ request, hires, common, title }) : {}),
+    },
+    inventory,
+  );
+  return { ...drawn, ...gridOf(request, { pictures, batchSize: fields.batch_size, size: finalSize }) };
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */
@@ -115,5 +59,5 @@ function refuseFirstSize({ fields, notes }: SdapiRequest<Txt2ImgFields>): void {
   if (fields.enable_hr) return;
   const sizes = ["firstphase_width", "firstphase_height"] as const;
   const size = sizes.find((name) => fields[name] !== 0);
-  if (size !== undefined) notes.refuse(notAvailable(size));
+  if (size !== undefined) notes.refuse(notAvailable(size, "a first size without enable_hr is not available"));
 }

@@ -1,47 +1,33 @@
 /** ControlNet units of A1111's requests steer the picture, on every engine. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { squarePicture } from "../../support/control-pictures.ts";
-import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
+import type { RunningEndpoint } from "../../support/endpoint.ts";
 import { quickTxt2Img } from "../../support/payloads.ts";
-import { decode, type Pixels } from "../../support/pictures.ts";
+import { draw, sharedEndpoint } from "../../support/sdapi.ts";
 
 let endpoint: RunningEndpoint;
 let image: string;
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({}, (stop) => stops.push(stop));
-  image = await squarePicture();
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+beforeAll(() =>
+  sharedEndpoint(async (running) => {
+    endpoint = running;
+    image = await squarePicture();
+  }),
+);
 
-interface Answer {
-  pictures: Pixels[];
-  warnings: string[] | undefined;
-  info: { extra_generation_params: Record<string, unknown>; infotexts: string[] };
-}
-
-async function txt2img(units: object[], body: object = {}, route = "txt2img"): Promise<Answer> {
-  const request = quickTxt2Img({ steps: 4, alwayson_scripts: { controlnet: { args: units } }, ...body });
-  const response = await endpoint.post(`/sdapi/v1/${route}`, request);
-  const answer = (await response.json()) as { images: string[]; info: string; warnings?: string[] };
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  const pictures = await Promise.all(answer.images.map((data) => decode(Buffer.from(data, "base64"))));
-  return { pictures, warnings: answer.warnings, info: JSON.parse(answer.info) };
-}
+const txt2img = (units: object[], body: object = {}, route = "txt2img") =>
+  draw(endpoint, route, quickTxt2Img({ steps: 4, alwayson_scripts: { controlnet: { args: units } }, ...body }));
 
 const unit = (fields: object = {}) => ({ enabled: true, model: "tiny-controlnet", image, ...fields });
-const draw = async (units: object[], body: object = {}) => (await txt2img(units, body)).pictures[0]!.data;
+const dataOf = async (units: object[], body: object = {}) => (await txt2img(units, body)).pictures[0]!.data;
 
 describe("a unit", () => {
   test("changes the picture the more it weighs, and not at all with a weight of 0", async () => {
-    const plain = await draw([]);
+    const plain = await dataOf([]);
     const distance = (other: Buffer) => other.reduce((sum, value, index) => sum + Math.abs(value - plain[index]!), 0);
     const [none, half, whole] = [
-      distance(await draw([unit({ weight: 0 })])),
-      distance(await draw([unit({ weight: 0.5 })])),
-      distance(await draw([unit({ weight: 1.5 })])),
+      distance(await dataOf([unit({ weight: 0 })])),
+      distance(await dataOf([unit({ weight: 0.5 })])),
+      distance(await dataOf([unit({ weight: 1.5 })])),
     ];
     expect(none).toBe(0);
     expect(half).toBeGreaterThan(0);
@@ -49,18 +35,18 @@ describe("a unit", () => {
   });
 
   test("that is off changes nothing", async () => {
-    const plain = await draw([]);
-    expect(plain.equals(await draw([unit({ enabled: false })]))).toBe(true);
-    expect(plain.equals(await draw([{}]))).toBe(true);
+    const plain = await dataOf([]);
+    expect(plain.equals(await dataOf([unit({ enabled: false })]))).toBe(true);
+    expect(plain.equals(await dataOf([{}]))).toBe(true);
   });
 
   test("holds in its share of the steps only", async () => {
-    const [plain, whole] = [await draw([]), await draw([unit()])];
-    const [early, late] = [await draw([unit({ guidance_end: 0 })]), await draw([unit({ guidance_start: 0.4 })])];
+    const [plain, whole] = [await dataOf([]), await dataOf([unit()])];
+    const [early, late] = [await dataOf([unit({ guidance_end: 0 })]), await dataOf([unit({ guidance_start: 0.4 })])];
     for (const part of [early, late]) expect([plain, whole].some((other) => other.equals(part))).toBe(false);
     expect(early.equals(late)).toBe(false);
     // No step of four shows more than half.
-    expect(plain.equals(await draw([unit({ guidance_start: 0.9 })]))).toBe(true);
+    expect(plain.equals(await dataOf([unit({ guidance_start: 0.9 })]))).toBe(true);
   });
 
   test.each(["canny", "invert (from white bg & black line)", "tile_resample"])(
@@ -70,7 +56,7 @@ describe("a unit", () => {
         module === "canny" ? { threshold_a: 75, threshold_b: 75, processor_res: 64 } : { threshold_a: 4 };
       const { pictures, info } = await txt2img([unit({ module, ...thresholds })]);
       expect(pictures).toHaveLength(1);
-      expect(pictures[0]!.data.equals(await draw([unit()]))).toBe(false);
+      expect(pictures[0]!.data.equals(await dataOf([unit()]))).toBe(false);
       expect(info.extra_generation_params["ControlNet 0"]).toContain(
         `Module: ${module}, Model: tiny-controlnet, Weight: 1.0`,
       );
@@ -103,18 +89,18 @@ describe("a unit", () => {
 
   test("has A1111's three control modes, and each draws another picture", async () => {
     const modes = ["Balanced", "My prompt is more important", "ControlNet is more important"];
-    const drawn = await Promise.all(modes.map((control_mode) => draw([unit({ control_mode })])));
+    const drawn = await Promise.all(modes.map((control_mode) => dataOf([unit({ control_mode })])));
     expect(new Set(drawn.map((data) => data.toString("base64"))).size).toBe(3);
   });
 
   test("may tell a union ControlNet what its map is", async () => {
-    expect(await draw([unit({ union_control_type: "Depth" })])).toHaveLength(64 * 64 * 3);
+    expect(await dataOf([unit({ union_control_type: "Depth" })])).toHaveLength(64 * 64 * 3);
   });
 });
 
 test("two units add up", async () => {
   const other = unit({ image: await squarePicture(24), weight: 0.7 });
-  const [first, second, both] = [await draw([unit()]), await draw([other]), await draw([unit(), other])];
+  const [first, second, both] = [await dataOf([unit()]), await dataOf([other]), await dataOf([unit(), other])];
   expect(both.equals(first)).toBe(false);
   expect(both.equals(second)).toBe(false);
 });
@@ -122,8 +108,8 @@ test("two units add up", async () => {
 test("a unit holds in one pass of hires fix or in both", async () => {
   const hires = { enable_hr: true, hr_scale: 2, denoising_strength: 0.7, hr_second_pass_steps: 3 };
   const options = ["Both", "Low res only", "High res only"];
-  const drawn = [await draw([], hires)];
-  for (const hr_option of options) drawn.push(await draw([unit({ hr_option })], hires));
+  const drawn = [await dataOf([], hires)];
+  for (const hr_option of options) drawn.push(await dataOf([unit({ hr_option })], hires));
   expect(new Set(drawn.map((data) => data.toString("base64"))).size).toBe(4);
   const { pictures } = await txt2img([unit({ module: "canny", save_detected_map: true })], hires);
   expect(pictures.map(({ width }) => width)).toEqual([128, 128, 64]);

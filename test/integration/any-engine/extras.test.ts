@@ -2,29 +2,34 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
+import type { RunningEndpoint } from "../../support/endpoint.ts";
 import { decode, pngText } from "../../support/pictures.ts";
 import { rampPixels, rampPng } from "../../support/ramp.ts";
+import { call, sharedEndpoint } from "../../support/sdapi.ts";
 
 let endpoint: RunningEndpoint;
 const dataDir = mkdtempSync(join(tmpdir(), "comfy-endpoint-test-"));
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({ DATA_DIR: dataDir }, (stop) => stops.push(stop));
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+beforeAll(() =>
+  sharedEndpoint(
+    (running) => {
+      endpoint = running;
+    },
+    { DATA_DIR: dataDir },
+  ),
+);
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
 /** The tests' upscaler, which makes a square of four equal pixels of each. */
 const MODEL = "tiny-2x";
 
+interface Batch {
+  images: string[];
+  html_info: string;
+}
+
 async function upscale(picture: Buffer, request: object) {
   const body = { image: `data:image/png;base64,${picture.toString("base64")}`, ...request };
-  const response = await endpoint.post("/sdapi/v1/extra-single-image", body);
-  const answer = (await response.json()) as { html_info: string; image: string };
-  expect(response.status, JSON.stringify(answer).slice(0, 500)).toBe(200);
+  const answer = await call<{ html_info: string; image: string }>(endpoint, "extra-single-image", body);
   const file = Buffer.from(answer.image, "base64");
   return { html: answer.html_info, file, ...(await decode(file)) };
 }
@@ -107,8 +112,8 @@ test("several pictures in one request keep their order, equal ones too", async (
   ] as const;
   const files = await Promise.all(sizes.map(([width, height]) => rampPng(width, height)));
   const imageList = files.map((file, index) => ({ data: file.toString("base64"), name: `${index}.png` }));
-  const response = await endpoint.post("/sdapi/v1/extra-batch-images", { imageList, upscaler_1: MODEL });
-  const { images, html_info } = (await response.json()) as { images: string[]; html_info: string };
+  const request = { imageList, upscaler_1: MODEL };
+  const { images, html_info } = await call<Batch>(endpoint, "extra-batch-images", request);
   expect(html_info).toBe("<p>Postprocess upscale by: 2, Postprocess upscaler: tiny-2x</p>");
   expect(images).toHaveLength(3);
   for (const [index, [width, height]] of sizes.entries())

@@ -1,24 +1,16 @@
 /** Infotexts on their whole way: into the picture, out of it, and back into a request. */
 import { beforeAll, expect, test } from "vitest";
-import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
+import type { RunningEndpoint } from "../../support/endpoint.ts";
 import { colourGraph, quickTxt2Img } from "../../support/payloads.ts";
 import { decode, pngText } from "../../support/pictures.ts";
+import { call, sharedEndpoint } from "../../support/sdapi.ts";
 
 let endpoint: RunningEndpoint;
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({}, (stop) => stops.push(stop));
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
-
-async function call<T>(route: string, body: object): Promise<T> {
-  const response = await endpoint.post(`/sdapi/v1/${route}`, body);
-  const text = await response.text();
-  expect(response.status, text).toBe(200);
-  return JSON.parse(text) as T;
-}
+beforeAll(() =>
+  sharedEndpoint((running) => {
+    endpoint = running;
+  }),
+);
 
 interface Generated {
   images: string[];
@@ -51,13 +43,13 @@ const REQUEST = {
 };
 
 test("the infotext of a picture makes the same picture again", async () => {
-  const first = await call<Generated>("txt2img", { ...REQUEST, batch_size: 2 });
+  const first = await call<Generated>(endpoint, "txt2img", { ...REQUEST, batch_size: 2 });
   for (const [index, infotext] of infotextsOf(first).entries()) {
-    const found = await call<PngInfo>("png-info", { image: first.images[index] });
+    const found = await call<PngInfo>(endpoint, "png-info", { image: first.images[index] });
     expect(found.info).toBe(infotext);
     expect(found.parameters).toMatchObject({ Steps: "3", "CFG scale": "5.5", "Size-1": "72" });
 
-    const again = await call<Generated>("txt2img", { infotext: found.info });
+    const again = await call<Generated>(endpoint, "txt2img", { infotext: found.info });
     expect(infotextsOf(again).map(withoutHash)).toEqual([withoutHash(infotext)]);
     const [before, after] = await Promise.all([decode(bytesOf(first.images[index])), decode(bytesOf(again.images[0]))]);
     expect(after.data.equals(before.data), `picture ${index}`).toBe(true);
@@ -65,14 +57,14 @@ test("the infotext of a picture makes the same picture again", async () => {
 });
 
 test("what the request says itself goes before its infotext", async () => {
-  const [infotext] = infotextsOf(await call<Generated>("txt2img", quickTxt2Img({ seed: 7 })));
-  const answer = await call<Generated>("txt2img", { infotext, seed: 9, width: 128 });
+  const [infotext] = infotextsOf(await call<Generated>(endpoint, "txt2img", quickTxt2Img({ seed: 7 })));
+  const answer = await call<Generated>(endpoint, "txt2img", { infotext, seed: 9, width: 128 });
   expect(answer.parameters).toMatchObject({ seed: 9, width: 128, height: 64, infotext });
 });
 
 test("the picture has no graph in it; a raw graph's picture has, and no infotext", async () => {
-  const { images } = await call<Generated>("txt2img", quickTxt2Img({ prompt: "plain" }));
-  const { items, info } = await call<PngInfo>("png-info", { image: images[0] });
+  const { images } = await call<Generated>(endpoint, "txt2img", quickTxt2Img({ prompt: "plain" }));
+  const { items, info } = await call<PngInfo>(endpoint, "png-info", { image: images[0] });
   expect(info).toMatch(/^plain\nSteps: /);
   expect(Object.keys(items).filter((key) => key !== "engine")).toEqual([]);
 
@@ -86,11 +78,11 @@ test.each([
   ["jpg", "ffd8ff"],
   ["webp", "52494646"],
 ])("as %s the picture carries its infotext too", async (samples_format, head) => {
-  const answer = await call<Generated>("txt2img", { ...REQUEST, override_settings: { samples_format } });
+  const answer = await call<Generated>(endpoint, "txt2img", { ...REQUEST, override_settings: { samples_format } });
   const [image] = answer.images;
   expect(bytesOf(image).toString("hex")).toMatch(new RegExp(`^${head}`));
   expect(await decode(bytesOf(image))).toMatchObject({ width: 72, height: 80 });
-  expect((await call<PngInfo>("png-info", { image: `data:image/${samples_format};base64,${image}` })).info).toBe(
-    infotextsOf(answer)[0],
-  );
+  expect(
+    (await call<PngInfo>(endpoint, "png-info", { image: `data:image/${samples_format};base64,${image}` })).info,
+  ).toBe(infotextsOf(answer)[0]);
 });

@@ -2,48 +2,35 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
+import type { RunningEndpoint } from "../../support/endpoint.ts";
 import { colourGraph, quickTxt2Img, WORKER_KILLERS } from "../../support/payloads.ts";
 import { decode, pngText } from "../../support/pictures.ts";
+import { draw, sharedEndpoint } from "../../support/sdapi.ts";
 
 let endpoint: RunningEndpoint;
 const dataDir = mkdtempSync(join(tmpdir(), "comfy-endpoint-test-"));
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({ DATA_DIR: dataDir }, (stop) => stops.push(stop));
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+beforeAll(() =>
+  sharedEndpoint(
+    (running) => {
+      endpoint = running;
+    },
+    { DATA_DIR: dataDir },
+  ),
+);
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 
-interface SdapiAnswer {
-  images: string[];
-  parameters: Record<string, unknown>;
-  info: string;
-}
-
-async function txt2img(body: object): Promise<{ pictures: Buffer[]; answer: SdapiAnswer }> {
-  const response = await endpoint.post("/sdapi/v1/txt2img", body);
-  const answer = (await response.json()) as SdapiAnswer;
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  return { answer, pictures: answer.images.map((data) => Buffer.from(data, "base64")) };
-}
+const txt2img = (body: Record<string, unknown>) => draw(endpoint, "txt2img", quickTxt2Img(body));
 
 test("txt2img gives the size, the count and the seeds that were asked for, and the same picture for the same seed", async () => {
-  const { pictures, answer } = await txt2img(quickTxt2Img({ batch_size: 2, n_iter: 2, width: 72, seed: 11 }));
-  const decoded = await Promise.all(pictures.map(decode));
-  expect(decoded.map(({ width, height }) => [width, height])).toEqual(Array(4).fill([72, 64]));
-  expect(JSON.parse(answer.info)).toMatchObject({ seed: 11, all_seeds: [11, 12, 13, 14], width: 72, height: 64 });
+  const { pictures, info } = await txt2img({ batch_size: 2, n_iter: 2, width: 72, seed: 11 });
+  expect(pictures.map(({ width, height }) => [width, height])).toEqual(Array(4).fill([72, 64]));
+  expect(info).toMatchObject({ seed: 11, all_seeds: [11, 12, 13, 14], width: 72, height: 64 });
+  const [first, second, third] = pictures.map(({ data }) => data);
+  const alone = async (seed: number) => (await txt2img({ width: 72, seed })).pictures[0]!.data;
 
-  const again = await txt2img(quickTxt2Img({ width: 72, seed: 11 }));
-  const [same] = await Promise.all(again.pictures.map(decode));
-  expect(same?.data.equals(decoded[0]!.data), "seed 11 twice").toBe(true);
-
-  const third = await txt2img(quickTxt2Img({ width: 72, seed: 13 }));
-  const [thirdAlone] = await Promise.all(third.pictures.map(decode));
-  expect(thirdAlone?.data.equals(decoded[2]!.data), "picture 2 of a batch is the picture of seed + 2").toBe(true);
-  expect(decoded[1]!.data.equals(decoded[0]!.data), "another seed").toBe(false);
+  expect((await alone(11)).equals(first!), "seed 11 twice").toBe(true);
+  expect((await alone(13)).equals(third!), "picture 2 of a batch is the picture of seed + 2").toBe(true);
+  expect(second!.equals(first!), "another seed").toBe(false);
 });
 
 test("a 64-bit seed of a raw graph reaches the engine digit for digit", async () => {

@@ -2,27 +2,19 @@
 import { beforeAll, expect, test } from "vitest";
 import { parseTxt2Img } from "../../../handler/request/sdapi/txt2img.ts";
 import { loadInventory } from "../../support/catalogue.ts";
-import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
+import type { RunningEndpoint } from "../../support/endpoint.ts";
 import { quickTxt2Img } from "../../support/payloads.ts";
-import { decode } from "../../support/pictures.ts";
+import { draw, sharedEndpoint } from "../../support/sdapi.ts";
 import { EXACT_SHAPES, ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
 
 let endpoint: RunningEndpoint;
-beforeAll(async () => {
-  const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({}, (stop) => stops.push(stop));
-  return async () => {
-    for (const stop of stops) await stop();
-  };
-});
+beforeAll(() =>
+  sharedEndpoint((running) => {
+    endpoint = running;
+  }),
+);
 
-async function txt2img(body: object) {
-  const response = await endpoint.post("/sdapi/v1/txt2img", body);
-  const answer = (await response.json()) as { images: string[]; info: string };
-  expect(response.status, JSON.stringify(answer)).toBe(200);
-  const pictures = await Promise.all(answer.images.map((data) => decode(Buffer.from(data, "base64"))));
-  return { pictures, info: JSON.parse(answer.info) as Record<string, unknown> };
-}
+const txt2img = (body: object) => draw(endpoint, "txt2img", body);
 
 test.each(Object.entries({ ...ONE_CHECKPOINT_SHAPES, ...EXACT_SHAPES }))("%s", async (_, body) => {
   const { pictures } = await txt2img(body);
@@ -46,12 +38,12 @@ test("hires fix gives A1111's size, and names its settings", async () => {
 });
 
 test("prompts that mean the same give the same picture, and others another", async () => {
-  const draw = async (prompt: string) => (await txt2img(quickTxt2Img({ prompt, steps: 4 }))).pictures[0]!.data;
-  const plain = await draw("a (cat:1.21)");
-  expect(plain.equals(await draw("a (cat)"))).toBe(false);
-  expect(plain.equals(await draw("a ((cat))"))).toBe(true);
-  expect(plain.equals(await draw("a ([cat:cat:0.5]:1.21)"))).toBe(true);
-  expect((await draw("a cat <lora:tiny-lora:1>")).equals(await draw("a cat"))).toBe(false);
+  const dataOf = async (prompt: string) => (await txt2img(quickTxt2Img({ prompt, steps: 4 }))).pictures[0]!.data;
+  const plain = await dataOf("a (cat:1.21)");
+  expect(plain.equals(await dataOf("a (cat)"))).toBe(false);
+  expect(plain.equals(await dataOf("a ((cat))"))).toBe(true);
+  expect(plain.equals(await dataOf("a ([cat:cat:0.5]:1.21)"))).toBe(true);
+  expect((await dataOf("a cat <lora:tiny-lora:1>")).equals(await dataOf("a cat"))).toBe(false);
 });
 
 test("an unknown LoRA or embedding is refused with what there is", async () => {

@@ -31,7 +31,7 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /face-restorers": "empty",
   "GET /realesrgan-models": "the upscale models of that kind",
   "GET /prompt-styles": "the styles of `SDAPI_STYLES_FILE`",
-  "GET /embeddings": "names; shape and vectors are not known",
+  "GET /embeddings": "those of ComfyUI; shape and vectors from their files where these can be read",
   "POST /refresh-embeddings": "reads the lists again",
   "POST /refresh-checkpoints": "reads the lists again",
   "POST /refresh-vae": "reads the lists again",
@@ -45,7 +45,7 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /scripts": "`extra options`, `refiner`, `sampler` and `seed`; ControlNet, where there is a model for it",
   "GET /script-info": "the first four, with A1111's arguments",
   "GET /extensions": "empty",
-  "GET /loras": "LoRA files; alias is the name, metadata are not read",
+  "GET /loras": "LoRA files; alias and metadata from their headers where these can be read",
   "POST /refresh-loras": "reads the lists again",
 };
 

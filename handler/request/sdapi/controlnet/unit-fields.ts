@@ -1,8 +1,7 @@
 /** The fields of a ControlNet unit: sd-webui-controlnet v1.1.455, internal_controlnet/args.py. */
 import * as z from "zod";
-import { EndpointError } from "../../../../runtime/errors.ts";
 import { RESIZE_MODES } from "../../../../workflows/control-placement.ts";
-import { fieldErrors, invalidField } from "../../field-errors.ts";
+import { fieldErrors, invalidField, notAvailable } from "../../field-errors.ts";
 import { boolean, float, integer, text } from "../values.ts";
 
 export const CONTROL_MODES = ["Balanced", "My prompt is more important", "ControlNet is more important"] as const;
@@ -36,10 +35,10 @@ function choice<T extends string>(labels: readonly T[], alsoKnown: Readonly<Reco
 }
 
 /** Null stands for the default. */
-const orDefault = <T>(schema: z.ZodType<T>, fallback: T) =>
-  z.preprocess((value) => value ?? undefined, schema.optional()).transform((value) => value ?? fallback);
+const orDefault = <T extends z.ZodType>(schema: T, fallback: z.core.util.NoUndefined<z.output<T>>) =>
+  z.preprocess((value) => value ?? undefined, schema.default(fallback));
 
-const unitSchema = z.object({
+export const unitSchema = z.object({
   enabled: z.preprocess((value) => value ?? undefined, boolean.optional()),
   module: orDefault(text, "none"),
   model: orDefault(text, "None"),
@@ -63,10 +62,10 @@ const unitSchema = z.object({
 export type UnitFields = z.output<typeof unitSchema>;
 
 /** Names of older releases. */
-const ALIASES = { guidance: "guidance_end", lowvram: "low_vram", input_image: "image" } as const;
+export const ALIASES = { guidance: "guidance_end", lowvram: "low_vram", input_image: "image" } as const;
 
 /** What cannot be honoured, with the values that ask for nothing. */
-const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
+export const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   input_mode: ["simple"],
   advanced_weighting: [],
   effective_region_mask: [""],
@@ -109,7 +108,5 @@ export function refuseUnsupported(field: string, unit: Readonly<Record<string, u
   });
   if (asked === undefined) return;
   const [name] = asked;
-  throw new EndpointError("unsupported_feature", `${field}.${name}: this is not available; leave it out`, {
-    details: { field: `${field}.${name}` },
-  });
+  throw notAvailable(`${field}.${name}`);
 }

@@ -4,7 +4,6 @@ import { parseSdapi, TXT2IMG } from "../../../../handler/request/sdapi/parse.ts"
 import { parseTxt2Img } from "../../../../handler/request/sdapi/txt2img.ts";
 import manifest from "../../../../package.json" with { type: "json" };
 import { resolveSampler } from "../../../../workflows/sampler-names.ts";
-import recordedInfotexts from "../../../fixtures/sdapi/infotext.json" with { type: "json" };
 import recordedQuotes from "../../../fixtures/sdapi/infotext-quote.json" with { type: "json" };
 import recordedFields from "../../../fixtures/sdapi/request-fields.json" with { type: "json" };
 import recordedValues from "../../../fixtures/sdapi/txt2img-values.json" with { type: "json" };
@@ -113,54 +112,6 @@ describe("infotext", () => {
   test("has one text per picture, with its own seed", async () => {
     const { infotexts } = await infoOf({ batch_size: 2, seed: 7 }, [output(), output()]);
     expect(infotexts.map((text) => /Seed: (\d+)/.exec(text)?.[1])).toEqual(["7", "8"]);
-  });
-
-  interface Generated {
-    name: string;
-    route: string;
-    request: Record<string, unknown>;
-    images: unknown[];
-    info?: Record<string, unknown> & { infotexts: string[] };
-    infotexts?: string[];
-    extra_generation_params?: object;
-    info_rest?: object;
-  }
-
-  /** What a plain picture depends on; the other requests are for the features that they ask for. */
-  const PLAIN =
-    "prompt negative_prompt steps seed subseed sampler_name sampler_index scheduler cfg_scale width height batch_size n_iter denoising_strength subseed_strength seed_resize_from_w seed_resize_from_h eta override_settings";
-  const PLAIN_OPTIONS =
-    "eta_noise_seed_delta randn_source sgm_noise_multiplier always_discard_next_to_last_sigma sigma_min sigma_max rho s_churn s_noise";
-  const isPlain = ({ route, request }: Generated) =>
-    route === "txt2img" &&
-    Object.keys(request).every((field) => PLAIN.split(" ").includes(field)) &&
-    Object.keys(request["override_settings"] ?? {}).every((option) => PLAIN_OPTIONS.split(" ").includes(option)) &&
-    !/[#<]|\[.*[:|]/.test(`${request["prompt"]} ${request["negative_prompt"]}`);
-  /** Refused by name where A1111 takes another sampler, and samplers that ComfyUI lacks. */
-  const REFUSED = /unknown sampler|nonsense|PLMS|Restart/;
-  /** Aliases and case are honoured where A1111 takes another sampler. */
-  const NAMED_OTHERWISE = /lower case|alias/;
-  const generated = (recordedInfotexts.create as unknown as Generated[]).filter(
-    (it) => isPlain(it) && !REFUSED.test(it.name) && !NAMED_OTHERWISE.test(it.name),
-  );
-  /** The model and the backend are the installation's. */
-  const withoutInstallation = (infotext: string) => infotext.replace(/, (Model hash|Model|Version): [^,]+/g, "");
-
-  test.each(generated)("and is A1111's, with all of info, for: $name", async (recorded) => {
-    const {
-      infotexts,
-      extra_generation_params: extra,
-      ...info
-    } = await infoOf(
-      recorded.request,
-      recorded.images.map(() => output()),
-    );
-    const expected = recorded.infotexts ?? recorded.info!.infotexts;
-    expect(infotexts.map(withoutInstallation)).toEqual(expected.map(withoutInstallation));
-    const { extra_generation_params, infotexts: _, ...whole } = (recorded.info ?? {}) as Record<string, unknown>;
-    expect(extra).toEqual(recorded.extra_generation_params ?? extra_generation_params);
-    const { sd_model_name, sd_model_hash, version, ...comparable } = whole;
-    expect(info).toMatchObject({ ...comparable, ...recorded.info_rest });
   });
 
   test("with hires fix, a VAE and clip skip is A1111's too", async () => {
