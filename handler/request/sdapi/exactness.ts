@@ -43,6 +43,10 @@ const INEXACT: Readonly<Partial<Record<keyof Options, Values>>> = {
   beta_dist_beta: [0.6],
   always_discard_next_to_last_sigma: [false],
   eta_noise_seed_delta: [0],
+  s_churn: [0],
+  s_tmin: [0],
+  s_tmax: [0],
+  s_noise: [1],
 };
 
 /** @throws EndpointError `unsupported_feature` for an option of the request that ComfyUI's own nodes cannot honour. */

@@ -23,7 +23,6 @@ export function refuseForFlow({ models, sampler, refiner }: Drawn): void {
   if (kind === undefined) return;
   const limits: [field: string, what: string, isAsked: boolean][] = [
     ["sampler_name", `the sampler "${sampler.samplerName}"`, sampler.modelSampling !== undefined],
-    ["scheduler", `the scheduler "${sampler.schedulerLabel}"`, sampler.schedulerLabel === "Align Your Steps"],
     ["refiner_checkpoint", "a refiner", refiner !== undefined],
     ["prompt", "a hypernetwork", models.hypernetworks.length > 0],
     ["override_settings.CLIP_stop_at_last_layers", "clip skip", models.clipSkip > 1],

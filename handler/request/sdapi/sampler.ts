@@ -45,7 +45,8 @@ export function readSampler(
   const reason = whyInexact(catalogue, models);
   if (reason !== undefined) refuseInexact(request, reason);
   const settings = {
-    ...noiseSettings(request, name),
+    eta: etaOf(request, name),
+    ...(reason === undefined ? exactNoise(request) : coreNoise(request)),
     exact: reason === undefined ? scheduleOptions(request, models) : undefined,
   };
   const wish = { name, scheduler: schedulerFor(models, name, scheduler), settings };
@@ -88,17 +89,24 @@ function lesserWish(wish: Resolving, field: unknown): Resolving {
   return { ...wish, settings: { exact: wish.settings.exact } };
 }
 
-/** DDIM has an option of its own for what the others call eta; of churn, an option that is not A1111's default wins over the field. */
-function noiseSettings({ fields, options }: SdapiRequest, name: string): SamplerSettings {
-  const etaOption = /^ddim/i.test(name) ? options.eta_ddim : options.eta_ancestral;
-  return {
-    eta: fields.eta ?? etaOption,
-    sChurn: options.s_churn || (fields.s_churn ?? 0),
-    sTmin: options.s_tmin || (fields.s_tmin ?? 0),
-    sTmax: options.s_tmax || (fields.s_tmax ?? 0),
-    sNoise: options.s_noise !== undefined && options.s_noise !== 1 ? options.s_noise : (fields.s_noise ?? 1),
-  };
+/** DDIM has an option of its own for what the others call eta. */
+function etaOf({ fields, options }: SdapiRequest, name: string): number | undefined {
+  return fields.eta ?? (/^ddim/i.test(name) ? options.eta_ddim : options.eta_ancestral);
 }
+
+/** An option that is not A1111's default wins over the field. */
+const exactNoise = ({ fields, options }: SdapiRequest): SamplerSettings => ({
+  sChurn: options.s_churn || (fields.s_churn ?? 0),
+  sTmin: options.s_tmin || (fields.s_tmin ?? 0),
+  sTmax: options.s_tmax || (fields.s_tmax ?? 0),
+  sNoise: options.s_noise !== undefined && options.s_noise !== 1 ? options.s_noise : (fields.s_noise ?? 1),
+});
+
+/** The options were refused by then. */
+const coreNoise = ({ fields }: SdapiRequest): SamplerSettings => ({
+  sChurn: fields.s_churn ?? 0,
+  sNoise: fields.s_noise ?? 1,
+});
 
 const UNI_PC_BH2 = "uni_pc_bh2";
 

@@ -166,12 +166,17 @@ describe("what needs A1111's own noise is refused for a flow", () => {
     ["subseed_strength", { subseed_strength: 0.5 }],
     ["seed_resize_from_w", { seed_resize_from_w: 64, seed_resize_from_h: 64 }],
     ["s_churn", { s_churn: 1 }],
-    ...Object.entries({ randn_source: "NV", eta_noise_seed_delta: 31337, rho: 5, sigma_min: 0.1 }).map(
-      ([option, value]): [string, object] => [
-        `override_settings.${option}`,
-        { override_settings: { ...own.override_settings, [option]: value } },
-      ],
-    ),
+    ...Object.entries({
+      randn_source: "NV",
+      eta_noise_seed_delta: 31337,
+      rho: 5,
+      sigma_min: 0.1,
+      s_churn: 1,
+      s_noise: 1.1,
+    }).map(([option, value]): [string, object] => [
+      `override_settings.${option}`,
+      { override_settings: { ...own.override_settings, [option]: value } },
+    ]),
   ];
 
   test.each(CASES)("%s", async (field, body) => {
@@ -205,6 +210,7 @@ test.each<[checkpoint: string, body: object, code: string, ...texts: string[]]>(
   ["flux1-dev", modules("ae", "other", "clip_l"), "invalid_request", "both VAEs"],
   ["flux1-dev", modules("nope"), "unknown_model", "'nope'", "ae.safetensors", "clip_l.safetensors"],
   ["flux-whole", { sampler_name: "LCM" }, "unsupported_feature", "sampler_name", "LCM"],
+  ["flux-whole", { scheduler: "Align Your Steps" }, "unsupported_feature", "Align Your Steps"],
   ["flux-whole", { clip_skip: 2 }, "unsupported_feature", "CLIP_stop_at_last_layers", "Flux.1 dev"],
   ["flux-whole", { refiner_checkpoint: "refiner" }, "unsupported_feature", "refiner_checkpoint"],
   ["sdxl", { refiner_checkpoint: "flux-whole" }, "unsupported_feature", "refiner_checkpoint"],

@@ -326,7 +326,7 @@ describe("the picture file", () => {
   test("asking for what is so anyway is accepted on an engine without our own nodes, for anything else it is refused", async () => {
     const build = (override_settings: object) => parseTxt2Img({ override_settings }).build(inventory);
     await expect(build({ randn_source: "CPU", sgm_noise_multiplier: true, rho: 0 })).resolves.toBeDefined();
-    for (const [option, value] of Object.entries({ randn_source: "NV", eta_noise_seed_delta: 1, rho: 5 })) {
+    for (const [option, value] of Object.entries({ randn_source: "NV", eta_noise_seed_delta: 1, rho: 5, s_churn: 1 })) {
       const error = await rejectionOf(build({ [option]: value }));
       expect(error).toMatchObject({ code: "unsupported_feature", details: { field: `override_settings.${option}` } });
     }
