@@ -69,28 +69,19 @@ export async function planEngine(settings: EngineSettings): Promise<EnginePlan> 
   const flags = [
     ["--listen", "127.0.0.1", "--port", String(port)],
     ["--input-directory", folders.input, "--output-directory", folders.output, "--temp-directory", data.path],
+    ["--extra-model-paths-config", writeNodePaths(data.path)],
   ].flat();
   for (const folder of Object.values(folders)) mkdirSync(folder, { recursive: true });
-  const ownNodes = ["--extra-model-paths-config", writeNodePaths(data.path)];
 
   const base = { url: `http://127.0.0.1:${port}`, env, folders, cleanUp: data.remove };
   if (settings.emulator)
     return { ...base, kind: "emulator", command: [process.execPath, emulatorEntry(), ...flags, ...settings.args] };
-  if (settings.command)
-    return { ...base, kind: "comfyui", command: [...settings.command, ...flags, ...ownNodes, ...settings.args] };
+  if (settings.command) return { ...base, kind: "comfyui", command: [...settings.command, ...flags, ...settings.args] };
   const home = settings.home!;
   if (!existsSync(join(home, "main.py"))) throw new Error(`COMFYUI_HOME: there is no main.py in ${home}`);
   const known = knownFlags(home);
   const optional = OPTIONAL_FLAGS.filter(([flag]) => known.includes(`"${flag}"`)).flat();
-  const command = [
-    settings.python ?? pythonOf(home),
-    "-u",
-    "main.py",
-    ...flags,
-    ...ownNodes,
-    ...optional,
-    ...settings.args,
-  ];
+  const command = [settings.python ?? pythonOf(home), "-u", "main.py", ...flags, ...optional, ...settings.args];
   return { ...base, kind: "comfyui", command, cwd: home };
 }
 

@@ -2,8 +2,8 @@
 import type { Link } from "../runtime/comfyui/graph.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { Placement } from "./control-placement.ts";
-import { LAST_TIME } from "./noise-schedule.ts";
 import { type SamplingPass, timesOfCalls } from "./sampling-pass.ts";
+import { LAST_TIME } from "./sigma-table.ts";
 
 export interface Control {
   /** Of ControlNetLoader's list. */

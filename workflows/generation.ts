@@ -12,15 +12,15 @@ import { addModels, type Models } from "./models.ts";
 import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
-import { addSampling, type Guidance } from "./sampling.ts";
+import { addSampling, addUnitNoise, type Guidance, type Noise } from "./sampling.ts";
 import { countedCalls, firstPass, img2imgPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
 import { addStart, addStartGuidance, type StartPictures } from "./start-pictures.ts";
 
 export interface Generation {
   /** In A1111's syntax, without tags and comments. */
   prompts: Prompts;
-  /** One per picture, 0 to 2^64-1. */
-  seeds: readonly bigint[];
+  /** One per sampling, with the seeds of its pictures: usually of one, and always for img2img. */
+  noises: readonly Noise[];
   steps: number;
   /** A1111's scale, before what the sampler and the prompt make of it. */
   cfgScale: number;
@@ -75,21 +75,21 @@ export interface Refiner {
 }
 
 /**
- * One sampler per picture over shared conditioning: A1111 gives every picture of a batch a generator of its own, while ComfyUI
- * draws one stream of noise for a whole batch, so that only a batch of one gives picture k what seed + k would give alone.
+ * A1111 gives every picture of a batch a generator of its own, so that picture k is what seed + k alone gives. ComfyUI's core samplers
+ * draw one stream of noise for a batch; with those only one sampling per picture does that.
  * @throws EndpointError `invalid_request`, `unknown_model`, `unsupported_feature` for what a prompt asks.
  */
 export function buildGeneration(request: Generation): Graph {
   const builder = new GraphBuilder();
   const first = addPass(builder, request, firstPassOf(request));
   const second = request.hires && addPass(builder, request, secondPassOf(request, request.hires));
-  for (const [index, seed] of request.seeds.entries()) {
-    let samples = addSampling(builder, { ...addBeginning(builder, request, first, index), seed });
+  for (const [index, noise] of request.noises.entries()) {
+    let samples = addSampling(builder, { ...addBeginning(builder, request, first, index), noise });
     if (request.hires && second) {
       const { size, upscaler } = request.hires;
       const vaes = { decoder: first.decoder, encoder: second.encoder };
       samples = addHiresUpscale(builder, { latent: samples, size, upscaler, ...vaes });
-      if (request.hires.strength > 0) samples = addSampling(builder, { ...second.sampling, seed, latent: samples });
+      samples = addSampling(builder, { ...second.sampling, noise, latent: samples });
     }
     const images = builder.add("VAEDecode", { samples, vae: (second ?? first).decoder });
     builder.add("SaveImage", {
@@ -104,17 +104,21 @@ export function buildGeneration(request: Generation): Graph {
 
 /** From pure noise, or from a picture. */
 function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sampling }: AddedPass, index: number) {
-  const { start, width, height, seeds } = request;
+  const { start, width, height, noises } = request;
   const { emptyLatent } = familyOf(request.models.kind ?? UNREAD_CHECKPOINT);
-  if (start === undefined)
-    return { ...sampling, latent: builder.share(emptyLatent, { width, height, batch_size: 1 })(0) };
+  const size = { width, height, batch_size: noises[index]!.seeds.length };
+  if (start === undefined) return { ...sampling, latent: builder.share(emptyLatent, size)(0) };
   // A1111 draws the noise under the mask of every batch from the first batch's seeds.
-  const seed = seeds[index % start.batchSize]!;
-  const { model } = sampling.base;
+  const noise = noises[index % start.batchSize]!;
+  const { pass, base } = sampling;
   return {
     ...sampling,
-    latent: addStart(builder, start, index, { encoder, model, emptyLatent, seed }),
-    base: addStartGuidance(builder, start, index, sampling.base, encoder),
+    latent: addStart(builder, start, index, {
+      encoder,
+      emptyLatent,
+      addNoise: (zeros) => addUnitNoise(builder, pass, noise, { model: base.model, zeros }),
+    }),
+    base: addStartGuidance(builder, start, index, base, encoder),
   };
 }
 

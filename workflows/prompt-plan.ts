@@ -1,10 +1,10 @@
 /** What a prompt of A1111 is at each moment of a pass, ready to be encoded by ComfyUI. */
 import { EndpointError } from "../runtime/errors.ts";
 import { markedEmbeddings, toComfyuiText } from "./comfyui-text.ts";
-import { LAST_TIME } from "./noise-schedule.ts";
 import { type Attention, isBreak, parseAttention } from "./prompt-attention.ts";
 import { splitComposition } from "./prompt-composition.ts";
 import { changesOf, parseSchedule, type SchedulePass, textAt } from "./prompt-schedule.ts";
+import { LAST_TIME } from "./sigma-table.ts";
 
 export interface PlannedPart {
   weight: number;

@@ -1,153 +1,47 @@
 /** A1111's one sampler name, resolved to ComfyUI's sampler and scheduler. Names and rules: A1111 v1.10.1, modules/sd_samplers.py and sd_schedulers.py. */
 import { EndpointError } from "../runtime/errors.ts";
-
-export interface SdapiSampler {
-  name: string;
-  aliases: readonly string[];
-  /** The scheduler that `Automatic` means; A1111's default where there is none is Uniform. */
-  automatic?: string;
-  /** ComfyUI's sampler; absent where no core node does the same. */
-  comfyui?: string;
-  /** ComfyUI's scheduler under `Automatic`, where it differs from that of the scheduler's name. */
-  automaticComfyui?: string;
-  /** CFG++ samplers of ComfyUI take a twelfth and a half of A1111's scale. */
-  cfgDivisor?: number;
-  modelSampling?: "lcm";
-  /** Second-order samplers call the model twice a step: at the step's end, or in its middle. */
-  secondCall?: "next" | "middle";
-  /** For samplers that add noise as they go: the node that takes `eta` and `s_noise`; `none` where there is no such node. */
-  noise?: NoiseNode | "none";
-  /** A1111's `eta` where the request has none: 0 for DDIM, else 1. */
-  defaultEta?: number;
-}
-
-interface NoiseNode {
-  classType: string;
-  inputs?: Record<string, unknown>;
-}
-
-/** In A1111's order. */
-export const SDAPI_SAMPLERS: readonly SdapiSampler[] = [
-  { name: "DPM++ 2M", aliases: ["k_dpmpp_2m"], automatic: "karras", comfyui: "dpmpp_2m" },
-  {
-    name: "DPM++ SDE",
-    aliases: ["k_dpmpp_sde"],
-    automatic: "karras",
-    comfyui: "dpmpp_sde_gpu",
-    secondCall: "middle",
-    noise: { classType: "SamplerDPMPP_SDE", inputs: { r: 0.5, noise_device: "gpu" } },
-  },
-  {
-    name: "DPM++ 2M SDE",
-    aliases: ["k_dpmpp_2m_sde"],
-    automatic: "exponential",
-    comfyui: "dpmpp_2m_sde_gpu",
-    noise: { classType: "SamplerDPMPP_2M_SDE", inputs: { solver_type: "midpoint", noise_device: "gpu" } },
-  },
-  {
-    name: "DPM++ 2M SDE Heun",
-    aliases: ["k_dpmpp_2m_sde_heun"],
-    automatic: "exponential",
-    comfyui: "dpmpp_2m_sde_heun_gpu",
-    noise: { classType: "SamplerDPMPP_2M_SDE", inputs: { solver_type: "heun", noise_device: "gpu" } },
-  },
-  {
-    name: "DPM++ 2S a",
-    aliases: ["k_dpmpp_2s_a"],
-    automatic: "karras",
-    comfyui: "dpmpp_2s_ancestral",
-    secondCall: "next",
-    noise: { classType: "SamplerDPMPP_2S_Ancestral" },
-  },
-  {
-    name: "DPM++ 3M SDE",
-    aliases: ["k_dpmpp_3m_sde"],
-    automatic: "exponential",
-    comfyui: "dpmpp_3m_sde_gpu",
-    noise: { classType: "SamplerDPMPP_3M_SDE", inputs: { noise_device: "gpu" } },
-  },
-  {
-    name: "Euler a",
-    aliases: ["k_euler_a", "k_euler_ancestral"],
-    comfyui: "euler_ancestral",
-    noise: { classType: "SamplerEulerAncestral" },
-  },
-  { name: "Euler", aliases: ["k_euler"], comfyui: "euler" },
-  { name: "LMS", aliases: ["k_lms"], comfyui: "lms" },
-  { name: "Heun", aliases: ["k_heun"], comfyui: "heun", secondCall: "next" },
-  { name: "DPM2", aliases: ["k_dpm_2"], automatic: "karras", comfyui: "dpm_2", secondCall: "middle" },
-  {
-    name: "DPM2 a",
-    aliases: ["k_dpm_2_a"],
-    automatic: "karras",
-    comfyui: "dpm_2_ancestral",
-    secondCall: "next",
-    noise: "none",
-  },
-  { name: "DPM fast", aliases: ["k_dpm_fast"], comfyui: "dpm_fast", noise: "none" },
-  { name: "DPM adaptive", aliases: ["k_dpm_ad"], comfyui: "dpm_adaptive", noise: "none" },
-  { name: "Restart", aliases: ["restart"], automatic: "karras" },
-  {
-    name: "DDIM",
-    aliases: ["ddim"],
-    comfyui: "ddim",
-    automaticComfyui: "ddim_uniform",
-    defaultEta: 0,
-    noise: { classType: "SamplerEulerAncestral" },
-  },
-  {
-    name: "DDIM CFG++",
-    aliases: ["ddim_cfgpp"],
-    comfyui: "euler_cfg_pp",
-    automaticComfyui: "ddim_uniform",
-    cfgDivisor: 12.5,
-    defaultEta: 0,
-    noise: "none",
-  },
-  { name: "PLMS", aliases: ["plms"] },
-  { name: "UniPC", aliases: ["unipc"], comfyui: "uni_pc" },
-  { name: "LCM", aliases: ["k_lcm"], comfyui: "lcm", automaticComfyui: "sgm_uniform", modelSampling: "lcm" },
-];
-
-export interface SdapiScheduler {
-  name: string;
-  label: string;
-  aliases: readonly string[];
-  /** ComfyUI's scheduler; absent where KSampler has none that does the same. */
-  comfyui?: string;
-}
+import {
+  type ExactSampler,
+  type NoiseNode,
+  SDAPI_SAMPLERS,
+  SDAPI_SCHEDULERS,
+  type SdapiSampler,
+  type SdapiScheduler,
+} from "./sdapi-samplers.ts";
+import type { ScheduleOptions } from "./sdapi-schedule.ts";
 
 const AUTOMATIC = "automatic";
-
-/** In A1111's order. */
-export const SDAPI_SCHEDULERS: readonly SdapiScheduler[] = [
-  { name: AUTOMATIC, label: "Automatic", aliases: [], comfyui: "normal" },
-  { name: "uniform", label: "Uniform", aliases: [], comfyui: "normal" },
-  { name: "karras", label: "Karras", aliases: [], comfyui: "karras" },
-  { name: "exponential", label: "Exponential", aliases: [], comfyui: "exponential" },
-  { name: "polyexponential", label: "Polyexponential", aliases: [], comfyui: "exponential" },
-  { name: "sgm_uniform", label: "SGM Uniform", aliases: ["SGMUniform"], comfyui: "sgm_uniform" },
-  { name: "kl_optimal", label: "KL Optimal", aliases: [], comfyui: "kl_optimal" },
-  { name: "align_your_steps", label: "Align Your Steps", aliases: [] },
-  { name: "simple", label: "Simple", aliases: [], comfyui: "simple" },
-  { name: "normal", label: "Normal", aliases: [], comfyui: "normal" },
-  { name: "ddim", label: "DDIM", aliases: [], comfyui: "ddim_uniform" },
-  { name: "beta", label: "Beta", aliases: [], comfyui: "beta" },
-];
 
 export interface ResolvedSampler {
   /** A1111's names, as its `info` shows them. */
   samplerName: string;
   schedulerLabel: string;
+  /** ComfyUI's names; with `exact` the scheduler's is A1111's. */
   sampler: string;
   scheduler: string;
   cfgDivisor: number;
   modelSampling?: "lcm";
-  secondCall?: "next" | "middle";
-  /** The node that stands in for the sampler where `eta` or `s_noise` is not the default. */
-  noiseNode?: NoiseNode;
-  /** What changes A1111's `info`: the value, if it is not the default. */
+  secondCall?: "next" | "middle" | "down";
+  /** Share of fresh noise of an ancestral step. */
+  usedEta: number;
+  /** What changes A1111's `info`: that, if it is not the default. */
   eta?: number;
+  usesSeedDelta: boolean;
+  /** The core node that stands in for the sampler where `eta` or `s_noise` is not the default. */
+  noiseNode?: NoiseNode;
+  /** For an engine with our own nodes: it draws as A1111 does. */
+  exact?: ResolvedExact;
+}
+
+export interface ResolvedExact {
+  levels: ExactSampler["levels"];
+  schedule: ScheduleOptions;
+  /** Whether the last but one noise level is left out whatever the options say. */
+  discardsAnyway: boolean;
+  takesChurn: boolean;
+  takesNoiseFactor: boolean;
+  /** Of our sampler node. */
+  inputs: Record<string, string | number>;
 }
 
 const isNamed = (wanted: string) => {
@@ -160,12 +54,12 @@ const schedulerNames = ({ name, label, aliases }: SdapiScheduler) => [name, labe
 /**
  * Resolves A1111's `sampler_name`/`sampler_index` and `scheduler`, the scheduler possibly being a suffix of the sampler
  * (`DPM++ 2M Karras`); no name is its first sampler. Unlike A1111 1.10, which takes another sampler for an unknown one, it refuses.
- * @throws EndpointError `unknown_sampler`, or `unsupported_feature` for names that A1111 has and ComfyUI's core has not.
+ * @throws EndpointError `unknown_sampler`, or `unsupported_feature` for what A1111 has and this engine has not.
  */
 export function resolveSampler(
   samplerName: string,
   schedulerName: string | null,
-  settings: NoiseSettings = {},
+  settings: SamplerSettings = {},
 ): ResolvedSampler {
   const { base, suffix } = splitScheduler(samplerName || SDAPI_SAMPLERS[0]!.name);
   const sampler = SDAPI_SAMPLERS.find(({ name, aliases }) => isNamed(base)([name, ...aliases]));
@@ -187,48 +81,94 @@ export function resolveSampler(
   const isAutomatic = asked.name === AUTOMATIC;
   const used = isAutomatic ? (SDAPI_SCHEDULERS.find(({ name }) => name === sampler.automatic) ?? asked) : asked;
 
-  const comfyuiScheduler = (isAutomatic && sampler.automaticComfyui) || used.comfyui;
   if (sampler.comfyui === undefined) throw unsupported("sampler", sampler.name);
-  if (comfyuiScheduler === undefined) throw unsupported("scheduler", used.label);
-  return {
+  const { eta = sampler.defaultEta ?? 1 } = settings;
+  const resolved = {
     samplerName: sampler.name,
     schedulerLabel: used.label,
     sampler: sampler.comfyui,
-    scheduler: comfyuiScheduler,
     cfgDivisor: sampler.cfgDivisor ?? 1,
     ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
     ...(sampler.secondCall && { secondCall: sampler.secondCall }),
-    ...noiseOf(sampler, settings),
+    usedEta: eta,
+    ...(sampler.noise !== undefined && eta !== (sampler.defaultEta ?? 1) && { eta }),
+    usesSeedDelta: sampler.usesSeedDelta === true && eta !== 0,
+  };
+  if (settings.exact !== undefined && sampler.exact !== undefined)
+    return { ...resolved, scheduler: used.name, exact: exactOf(sampler, sampler.exact, settings.exact, settings) };
+  refuseChurn(settings);
+  const scheduler = (isAutomatic && sampler.automaticComfyui) || used.comfyui;
+  if (scheduler === undefined) throw unsupported("scheduler", used.label);
+  return { ...resolved, scheduler, ...noiseNodeOf(sampler, eta, settings) };
+}
+
+export interface SamplerSettings {
+  /** Share of fresh noise of an ancestral step; samplers without any take no notice, as of the others here. */
+  eta?: number | undefined;
+  /** Factor for the noise that is added on the way. */
+  sNoise?: number | undefined;
+  /** Noise that Euler, Heun and DPM2 add before a step, and between which sigmas (a highest of 0: no limit). */
+  sChurn?: number | undefined;
+  sTmin?: number | undefined;
+  sTmax?: number | undefined;
+  /** For an engine that has our own nodes, and a model of the scaled-linear table. */
+  exact?: ScheduleOptions | undefined;
+}
+
+/** What a sampler does not take has one value, so that equal samplers are one node. */
+function exactOf(
+  sampler: SdapiSampler,
+  exact: ExactSampler,
+  schedule: ScheduleOptions,
+  { eta = sampler.defaultEta ?? 1, sNoise = 1, sChurn = 0, sTmin = 0, sTmax = 0 }: SamplerSettings,
+): ResolvedExact {
+  const isChurned = exact.takesChurn === true && sChurn !== 0;
+  const isNoisy = exact.takesNoiseFactor === true && (exact.takesChurn !== true || isChurned);
+  return {
+    levels: exact.levels,
+    discardsAnyway: sampler.discardsPenultimate === true,
+    takesChurn: exact.takesChurn === true,
+    takesNoiseFactor: exact.takesNoiseFactor === true,
+    schedule: {
+      ...schedule,
+      discardsPenultimate: schedule.discardsPenultimate || sampler.discardsPenultimate === true,
+    },
+    inputs: {
+      sampler_name: exact.function ?? sampler.comfyui!,
+      eta: exact.takesEta ? eta : 1,
+      s_noise: isNoisy ? sNoise : 1,
+      s_churn: isChurned ? sChurn : 0,
+      s_tmin: isChurned ? sTmin : 0,
+      s_tmax: isChurned ? sTmax : 0,
+      solver_type: exact.solver ?? "midpoint",
+      noise: exact.noise ?? "own",
+    },
   };
 }
 
-export interface NoiseSettings {
-  /** Share of fresh noise of an ancestral step; samplers without any take no notice. */
-  eta?: number | undefined;
-  /** Factor for that noise. */
-  sNoise?: number | undefined;
+function refuseChurn({ sChurn }: SamplerSettings): void {
+  if (!sChurn) return;
+  throw new EndpointError("unsupported_feature", "s_churn: ComfyUI's core nodes do not take it; leave it out", {
+    details: { field: "s_churn" },
+  });
 }
 
 /** DDIM with an eta is the same arithmetic as Euler a. */
-function noiseOf(
-  sampler: SdapiSampler,
-  { eta, sNoise = 1 }: NoiseSettings,
-): Pick<ResolvedSampler, "noiseNode" | "eta"> {
-  const { noise, defaultEta = 1 } = sampler;
-  const usedEta = eta ?? defaultEta;
+function noiseNodeOf(
+  { name, noise, defaultEta = 1 }: SdapiSampler,
+  eta: number,
+  { sNoise = 1 }: SamplerSettings,
+): Pick<ResolvedSampler, "noiseNode"> {
   // A1111's DDIM has no s_noise.
   const usedNoise = defaultEta === 0 ? 1 : sNoise;
-  if (noise === undefined || (usedEta === defaultEta && usedNoise === 1)) return {};
+  if (noise === undefined || (eta === defaultEta && usedNoise === 1)) return {};
   if (noise === "none")
     throw new EndpointError(
       "unsupported_feature",
-      `eta, s_noise: the sampler "${sampler.name}" takes only ${defaultEta} and 1 among ComfyUI's core nodes`,
-      { details: { field: usedEta === defaultEta ? "s_noise" : "eta" } },
+      `eta, s_noise: the sampler "${name}" takes only ${defaultEta} and 1 among ComfyUI's core nodes`,
+      { details: { field: eta === defaultEta ? "s_noise" : "eta" } },
     );
-  return {
-    noiseNode: { classType: noise.classType, inputs: { ...noise.inputs, eta: usedEta, s_noise: usedNoise } },
-    ...(usedEta !== defaultEta && { eta: usedEta }),
-  };
+  return { noiseNode: { classType: noise.classType, inputs: { ...noise.inputs, eta, s_noise: usedNoise } } };
 }
 
 /** Each scheduler is tried once, in A1111's order; the last that matched counts. */
@@ -251,7 +191,7 @@ function unknown(kind: "sampler" | "scheduler", name: string, available: string[
 }
 
 function unsupported(kind: "sampler" | "scheduler", name: string): EndpointError {
-  return new EndpointError("unsupported_feature", `the ${kind} "${name}" has no equal among ComfyUI's core nodes`, {
+  return new EndpointError("unsupported_feature", `the ${kind} "${name}" has no equal in this engine`, {
     details: { field: kind === "sampler" ? "sampler_name" : "scheduler" },
   });
 }

@@ -1,6 +1,5 @@
 /** What A1111's img2img starts from: pictures in the model's latent space, and where they are drawn over. */
 import type { Link } from "../runtime/comfyui/graph.ts";
-import { exactInteger } from "../runtime/json.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { Guidance } from "./sampling.ts";
 
@@ -30,12 +29,19 @@ export interface StartMask {
   isSoft: boolean;
 }
 
-/** The latent that picture `index` starts from. @param seed of the noise under the mask. */
+interface Beginning {
+  encoder: Link;
+  emptyLatent: string;
+  /** Lays the noise under the mask on an empty latent. */
+  addNoise(zeros: Link): Link;
+}
+
+/** The latent that picture `index` starts from. */
 export function addStart(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  { encoder, model, emptyLatent, seed }: { encoder: Link; model: Link; emptyLatent: string; seed: bigint },
+  { encoder, emptyLatent, addNoise }: Beginning,
 ): Link {
   const pixels = addPicture(builder, start, index);
   let latent = builder.share("VAEEncode", { pixels, vae: encoder })(0);
@@ -47,7 +53,7 @@ export function addStart(
   const mask = addMask(builder, start.mask);
   if (start.mask.content !== "picture") {
     const zeros = addZeros(builder, start, emptyLatent);
-    const source = start.mask.content === "latent noise" ? addNoise(builder, zeros, model, seed) : zeros;
+    const source = start.mask.content === "latent noise" ? addNoise(zeros) : zeros;
     const place = { x: 0, y: 0, resize_source: false };
     latent = builder.share("LatentCompositeMasked", { destination: latent, source, mask, ...place })(0);
   }
@@ -86,11 +92,3 @@ const addMask = (builder: GraphBuilder, { file }: StartMask): Link =>
 
 const addZeros = (builder: GraphBuilder, { size }: StartPictures, emptyLatent: string): Link =>
   builder.share(emptyLatent, { ...size, batch_size: 1 })(0);
-
-/** Noise of one standard deviation, as the model's latents are scaled. */
-function addNoise(builder: GraphBuilder, zeros: Link, model: Link, seed: bigint): Link {
-  const noise = builder.share("RandomNoise", { noise_seed: exactInteger(seed) })(0);
-  // From 1 to 0 in one step: the noise is laid on as strong as the difference.
-  const sigmas = builder.share("KarrasScheduler", { steps: 1, sigma_max: 1, sigma_min: 1, rho: 7 })(0);
-  return builder.share("AddNoise", { model, noise, sigmas, latent_image: zeros })(0);
-}

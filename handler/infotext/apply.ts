@@ -1,5 +1,6 @@
 /** A1111's request field `infotext`: the parameters of a picture as the request's own (v1.10.1, modules/api/api.py, apply_infotext). */
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS, splitScheduler } from "../../workflows/sampler-names.ts";
+import { splitScheduler } from "../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sdapi-samplers.ts";
 import type { Styles } from "../styles/styles.ts";
 import { optionsOf } from "./options.ts";
 import { type ParsedInfotext, parseInfotext } from "./parse.ts";

@@ -1,6 +1,6 @@
 /** Finds the infotext of a picture file as A1111 v1.10.1 does (modules/images.py, read_info_from_image), without decoding the picture. */
 
-import { SDAPI_SAMPLERS } from "../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS } from "../../workflows/sdapi-samplers.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { exifOfJpeg, exifOfWebp, readComment } from "./exif.ts";
 import { gifComment } from "./gif-comment.ts";

@@ -1,10 +1,8 @@
 /** A1111's answer: base64 pictures, the parameters, and `info` as JSON in a string. */
-import { randomInt } from "node:crypto";
 import { EndpointError } from "../../runtime/errors.ts";
 import { exactInteger } from "../../runtime/json.ts";
 import { isInpaintingModel } from "../../workflows/model-family.ts";
 import type { Models } from "../../workflows/models.ts";
-import type { ResolvedSampler } from "../../workflows/sampler-names.ts";
 import { PythonFloat } from "../infotext/python.ts";
 import { type Parameters, writeInfotext } from "../infotext/write.ts";
 import type { BuiltGraph, Completed } from "../request/request.ts";
@@ -18,6 +16,7 @@ import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
 import { describeOutput } from "./native-response.ts";
+import { noiseParameters, samplingParameters } from "./sampling-parameters.ts";
 
 /** In A1111's place of the release it is; its own reader of infotexts ignores what is no release of A1111. */
 const VERSION = `comfy-endpoint ${version}`;
@@ -40,7 +39,7 @@ export interface SdapiGeneration {
 /** The pictures get their infotexts, and the answer tells them. */
 export function answerSdapi(generation: SdapiGeneration): Pick<BuiltGraph, "finish" | "encode"> {
   const { seeds } = generation.common;
-  const ofPictures = seeds.map((seed) => infotext(generation, seed));
+  const ofPictures = seeds.map((_, index) => infotext(generation, index));
   // A grid has the infotext of its first picture.
   const infotexts = wantsGrid(generation.request, seeds.length) ? [ofPictures[0]!, ...ofPictures] : ofPictures;
   return {
@@ -65,7 +64,11 @@ function encodeSdapi(generation: SdapiGeneration, infotexts: readonly string[], 
   const stored = outputs.filter(({ location }) => location !== undefined).map(describeOutput);
   return {
     images: fields.send_images ? outputs.map(({ bytes }) => bytes.toString("base64")) : [],
-    parameters: { ...echoOf(fields), seed: exactInteger(BigInt(fields.seed)) },
+    parameters: {
+      ...echoOf(fields),
+      seed: exactInteger(BigInt(fields.seed)),
+      subseed: exactInteger(BigInt(fields.subseed)),
+    },
     info: JSON.stringify(describeGeneration(generation, infotexts)),
     ...(stored.length > 0 && { outputs: stored }),
     ...(notes.texts.length > 0 && { warnings: notes.texts }),
@@ -82,10 +85,10 @@ function echoOf(fields: CommonFields): object {
 function describeGeneration(generation: SdapiGeneration, infotexts: readonly string[]) {
   const { hashes } = generation;
   const { fields, notes } = generation.request;
-  const { seeds, sampler, models, written } = generation.common;
+  const { seeds, subseeds, variation, sampler, models, written } = generation.common;
   const each = <T>(value: T) => seeds.map(() => value);
   const [seed = 0n] = seeds;
-  const subseed = firstSubseed(fields.subseed);
+  const [subseed = 0n] = subseeds;
   return {
     prompt: written.positive,
     all_prompts: each(written.positive),
@@ -93,9 +96,9 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     all_negative_prompts: each(written.negative),
     seed: exactInteger(seed),
     all_seeds: seeds.map(exactInteger),
-    subseed,
-    all_subseeds: seeds.map((_, index) => subseed + index),
-    subseed_strength: 0,
+    subseed: exactInteger(subseed),
+    all_subseeds: subseeds.map(exactInteger),
+    subseed_strength: variation.strength,
     width: generation.width,
     height: generation.height,
     sampler_name: sampler.samplerName,
@@ -108,10 +111,10 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     sd_model_hash: hashes.model,
     sd_vae_name: models.vae ?? null,
     sd_vae_hash: hashes.vae,
-    seed_resize_from_w: -1,
-    seed_resize_from_h: -1,
+    seed_resize_from_w: variation.resizeFrom.width,
+    seed_resize_from_h: variation.resizeFrom.height,
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
-    extra_generation_params: { ...generation.extraParameters, ...scheduleParameters(sampler) },
+    extra_generation_params: { ...generation.extraParameters, ...samplingParameters(generation.request, sampler) },
     index_of_first_image: infotexts.length - seeds.length,
     infotexts,
     styles: fields.styles ?? [],
@@ -126,26 +129,6 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
 /** Also where there is no mask: A1111 then gives the model one that covers all. */
 const usesMask = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
-/** Nothing is drawn from it while `subseed_strength` is 0; A1111 tells one all the same, of 32 bits where it was not given. */
-function firstSubseed(given: unknown): number {
-  const number = typeof given === "number" || (typeof given === "string" && given !== "") ? Number(given) : Number.NaN;
-  return Number.isSafeInteger(number) && number >= 0 ? number : randomInt(MAX_RANDOM_SEED + 1);
-}
-
-const MAX_RANDOM_SEED = 4_294_967_293;
-
-/** These draw by time steps, not by sigmas, and leave their schedule out of `extra_generation_params`. */
-const BY_TIME_STEPS = new Set(["DDIM", "DDIM CFG++", "PLMS", "UniPC"]);
-const BETA = new PythonFloat(0.6);
-
-function scheduleParameters({ samplerName, schedulerLabel }: ResolvedSampler): Parameters {
-  if (schedulerLabel === "Automatic" || BY_TIME_STEPS.has(samplerName)) return {};
-  return {
-    "Schedule type": schedulerLabel,
-    ...(schedulerLabel === "Beta" && { "Beta schedule alpha": BETA, "Beta schedule beta": BETA }),
-  };
-}
-
 /** Numbers under these labels are floats in A1111, also where they are whole. */
 const FLOATS = new Set([
   "Variation seed strength",
@@ -155,6 +138,10 @@ const FLOATS = new Set([
   "Eta",
   "Eta DDIM",
   "NGMS",
+  "Sigma churn",
+  "Sigma tmin",
+  "Sigma tmax",
+  "Sigma noise",
   "Noise multiplier",
   "Extra noise",
 ]);
@@ -167,10 +154,10 @@ const withFloats = (parameters: Parameters): Parameters =>
     ]),
   );
 
-function infotext(generation: SdapiGeneration, seed: bigint): string {
+function infotext(generation: SdapiGeneration, index: number): string {
   const { width, height, hashes } = generation;
   const { fields, options } = generation.request;
-  const { sampler, models, written, tokenMerging } = generation.common;
+  const { seeds, sampler, models, written, tokenMerging } = generation.common;
   return writeInfotext({
     prompt: written.positive,
     negativePrompt: written.negative,
@@ -179,7 +166,7 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       Sampler: sampler.samplerName,
       "Schedule type": sampler.schedulerLabel,
       "CFG scale": new PythonFloat(fields.cfg_scale),
-      Seed: seed,
+      Seed: seeds[index],
       Size: `${width}x${height}`,
       "Model hash": hashes.model,
       Model: stem(models.checkpoint),
@@ -189,11 +176,9 @@ function infotext(generation: SdapiGeneration, seed: bigint): string {
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
       "Token merging ratio": tokenMerging.first || null,
       "Token merging ratio hr": tokenMerging.second || null,
-      // Noise is drawn as A1111 draws it with these two set.
-      RNG: "CPU",
+      ...noiseParameters(generation.request, generation.common, index),
       ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
-      ...scheduleParameters(sampler),
-      "SGM noise multiplier": true,
+      ...withFloats(samplingParameters(generation.request, sampler)),
       Version: VERSION,
       ...leftOut(options),
     },

@@ -66,10 +66,13 @@ export class Catalogue {
   readonly #classes: Record<string, NodeClass>;
   readonly #inputFolder: string;
 
-  /** @param inputFolder where the choices of LoadImage and its kin live; read anew at each look */
-  constructor(inputFolder: string) {
+  /**
+   * @param inputFolder where the choices of LoadImage and its kin live; read anew at each look
+   * @param hasOwnClasses whether our own nodes were loaded beside ComfyUI's
+   */
+  constructor(inputFolder: string, hasOwnClasses: boolean) {
     const captured = loads(readFileSync(new URL("object_info.json", import.meta.url), "utf8"));
-    this.#classes = { ...(captured as Record<string, NodeClass>), ...OWN_CLASSES };
+    this.#classes = { ...(captured as Record<string, NodeClass>), ...(hasOwnClasses && OWN_CLASSES) };
     this.#inputFolder = inputFolder;
   }
 

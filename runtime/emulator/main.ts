@@ -10,6 +10,7 @@ import type { Folders } from "./folders.ts";
 import { log } from "./log.ts";
 import { NODES } from "./nodes/index.ts";
 import { helpText, parseFlags, type Values } from "./options.ts";
+import { namesOwnClasses } from "./own-classes.ts";
 import { floatValue } from "./python.ts";
 import { PromptQueue } from "./queue.ts";
 import { COMFYUI_VERSION, serverFeatures } from "./server/info-routes.ts";
@@ -39,7 +40,7 @@ log.info(`Setting output directory to: ${folders.output}`);
 log.info(`Python version: none, Node ${process.version}`);
 log.info(`ComfyUI version: ${COMFYUI_VERSION} (emulated)`);
 log.info("Device: cpu");
-const catalogue = new Catalogue(folders.input);
+const catalogue = new Catalogue(folders.input, namesOwnClasses(flags["extra-model-paths-config"] ?? []));
 log.info("Using RAM pressure cache.");
 await faults.boot();
 

@@ -18,6 +18,7 @@ const FLAGS = {
   "temp-directory": { value: "DIR", help: "DIR/temp is wiped at start" },
   "user-directory": { value: "DIR", help: "must exist" },
   "max-upload-size": { value: "MB", help: "largest request body (100)" },
+  "extra-model-paths-config": { value: "FILE", multiple: true, help: "names comfy-endpoint's own nodes, or nothing" },
   "preview-method": { value: "METHOD", help: "none, auto, latent2rgb or taesd (none)" },
   "preview-size": { value: "PIXELS", help: "longest side of a preview (512)" },
   "disable-metadata": { help: "write no prompt into pictures" },
@@ -63,7 +64,6 @@ const IGNORED_FLAGS: Record<string, Flag["value"]> = {
   "cuda-device": "ID",
   "database-url": "URL",
   "default-device": "ID",
-  "extra-model-paths-config": "FILE",
   fast: "NAME",
   "front-end-root": "DIR",
   "front-end-version": "VERSION",
@@ -78,9 +78,13 @@ const IGNORED_FLAGS: Record<string, Flag["value"]> = {
 const OPTIONAL_VALUES: Record<string, string> = { listen: "0.0.0.0", verbose: "DEBUG", fast: "all", "cache-ram": "4" };
 
 export type Values = Partial<
-  Record<Exclude<keyof typeof FLAGS, "fault" | "help" | "disable-metadata" | "cache-none">, string>
+  Record<
+    Exclude<keyof typeof FLAGS, "fault" | "help" | "disable-metadata" | "cache-none" | "extra-model-paths-config">,
+    string
+  >
 > & {
   fault?: string[];
+  "extra-model-paths-config"?: string[];
   help?: boolean;
   "disable-metadata"?: boolean;
   "cache-none"?: boolean;

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../workflows/sdapi-samplers.ts";
 import recorded from "../fixtures/sdapi/get-routes.json" with { type: "json" };
 import { EMULATOR_ENVIRONMENT, startEndpoint } from "../support/endpoint.ts";
 import { installWebuiapi } from "./install.ts";

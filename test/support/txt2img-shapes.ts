@@ -21,6 +21,12 @@ const BODIES: Record<string, Record<string, unknown>> = {
   "eta of DDIM": { sampler_name: "DDIM", eta: 1 },
   "eta of DPM++ 2M SDE Heun": { sampler_name: "DPM++ 2M SDE Heun", eta: 0.2 },
   LCM: { sampler_name: "LCM", cfg_scale: 1.5 },
+  DDIM: { sampler_name: "DDIM", steps: 4 },
+  "DDIM CFG++": { sampler_name: "DDIM CFG++", steps: 4 },
+  UniPC: { sampler_name: "UniPC", steps: 4 },
+  "DPM fast": { sampler_name: "DPM fast", steps: 4 },
+  "DPM adaptive": { sampler_name: "DPM adaptive", steps: 4 },
+  "batch in one": { batch_size: 2, n_iter: 2, override_settings: { batch_latents: true } },
   "hires latent": hires({ hr_scale: 1.5, batch_size: 2 }),
   "hires latent, cut": hires({ width: 128, hr_resize_x: 100, hr_resize_y: 100, hr_upscaler: "Latent (nearest-exact)" }),
   "hires Lanczos": hires({ hr_upscaler: "Lanczos", hr_second_pass_steps: 2, denoising_strength: 0.35 }),
@@ -53,6 +59,20 @@ const WITH_REFINER: Record<string, Record<string, unknown>> = {
   "hires with its own checkpoint": hires({ hr_checkpoint_name: "refiner", hr_upscaler: "Nearest" }),
 };
 
+/** These need an engine with our own nodes. */
+const EXACT: Record<string, Record<string, unknown>> = {
+  variation: { subseed: 7, subseed_strength: 0.3, batch_size: 2 },
+  "seed resize": { seed_resize_from_w: 128, seed_resize_from_h: 96 },
+  "noise as a card draws it": { override_settings: { randn_source: "NV" } },
+  "noise of later steps": { sampler_name: "Euler a", override_settings: { eta_noise_seed_delta: 31337 } },
+  "range of sigmas": { scheduler: "Karras", override_settings: { sigma_min: 0.1, sigma_max: 10, rho: 5 } },
+  discard: { override_settings: { always_discard_next_to_last_sigma: true } },
+  "Align Your Steps": { scheduler: "Align Your Steps" },
+  "beta distribution": { scheduler: "Beta", override_settings: { beta_dist_alpha: 0.5 } },
+  churn: { s_churn: 5, s_tmax: 10, s_noise: 1.02 },
+  "eta of DPM2 a": { sampler_name: "DPM2 a", eta: 0.5 },
+};
+
 const quick = (bodies: Record<string, Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(bodies).map(([name, body]) => [name, quickTxt2Img(body)]));
 
@@ -60,3 +80,4 @@ export const REFINER = "refiner.safetensors";
 /** Those that an engine with one checkpoint can run. */
 export const ONE_CHECKPOINT_SHAPES = quick(BODIES);
 export const TWO_CHECKPOINT_SHAPES = quick(WITH_REFINER);
+export const EXACT_SHAPES = quick(EXACT);

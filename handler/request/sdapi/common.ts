@@ -1,21 +1,19 @@
 /** What A1111's txt2img and img2img draw with: sampler, prompts, models, seeds. */
-import { randomInt } from "node:crypto";
 import type { Prompts, Refiner } from "../../../workflows/generation.ts";
 import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
-import { refuseForFlow, schedulerFor } from "./model-limits.ts";
+import { whyInexact } from "./exactness.ts";
+import { refuseForFlow } from "./model-limits.ts";
 import { readModelSource, withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 import { readSampler, samplerName } from "./sampler.ts";
+import { readSeeds, type Seeds } from "./seeds.ts";
 import { readTokenMerging, type TokenMerging } from "./token-merging.ts";
 
-/** A1111 draws random seeds from 0 to this. */
-const MAX_RANDOM_SEED = 4_294_967_293;
-
-export interface Common {
+export interface Common extends Seeds {
   sampler: ResolvedSampler;
   /** As A1111 shows them: with tags, without comments. */
   written: Prompts;
@@ -23,8 +21,6 @@ export interface Common {
   models: Models;
   tokenMerging: TokenMerging;
   refiner: Refiner | undefined;
-  /** One per picture. */
-  seeds: readonly bigint[];
 }
 
 /** @throws EndpointError `unknown_sampler`, `unknown_model`, `invalid_request`, `unsupported_feature`. */
@@ -36,21 +32,19 @@ export async function readCommon(request: SdapiRequest, pictures: number, invent
   const tokenMerging = readTokenMerging(request);
   const source = await readModelSource(request, inventory);
   const models = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
-  const name = samplerName(request);
-  const sampler = readSampler(request, name, schedulerFor(models, name, fields.scheduler));
+  const sampler = readSampler(request, { name: samplerName(request), scheduler: fields.scheduler, models }, inventory);
   const refiner = await readRefiner(request, models, inventory);
   refuseForFlow({ models, sampler, refiner: refiner?.models });
-  const given = BigInt(fields.seed);
-  const first = given === -1n ? BigInt(randomInt(MAX_RANDOM_SEED + 1)) : given;
-  const seeds = Array.from({ length: pictures }, (_, index) => toSeed(first + BigInt(index)));
-  return { sampler, written, prompts, models, tokenMerging, refiner, seeds };
+  return {
+    sampler,
+    written,
+    prompts,
+    models,
+    tokenMerging,
+    refiner,
+    ...readSeeds(request, pictures, whyInexact(inventory.catalogue, models)),
+  };
 }
-
-/** After the largest seed comes 0. */
-const toSeed = (number: bigint) => (number < 0n ? number : BigInt.asUintN(64, number));
-
-/** PyTorch takes a negative seed for the unsigned number of the same 64 bits; ComfyUI takes no negative ones. */
-export const unsignedSeeds = (seeds: readonly bigint[]): bigint[] => seeds.map((seed) => BigInt.asUintN(64, seed));
 
 const nothing = () => undefined;
 

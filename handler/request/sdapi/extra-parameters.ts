@@ -1,10 +1,8 @@
 /** What hires fix and the like add to A1111's `info` and infotext, by its names and in its order. */
-
 import type { Hires, Refiner } from "../../../workflows/generation.ts";
 import { DEFAULT_DISTILLED_CFG } from "../../../workflows/guidance.ts";
 import { familyOf } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
-import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import { PythonFloat } from "../../infotext/python.ts";
 import type { Parameters } from "../../infotext/write.ts";
 import type { Common } from "./common.ts";
@@ -49,11 +47,6 @@ export function emphasisParameters({ options }: SdapiRequest, { prompts }: Commo
   const { emphasis = "Original" } = options;
   const hasBrackets = /[([]/.test(prompts.positive + prompts.negative);
   return hasBrackets && emphasis !== "Original" ? { Emphasis: emphasis } : {};
-}
-
-export function noiseParameters({ eta, samplerName }: ResolvedSampler): Parameters {
-  if (eta === undefined) return {};
-  return samplerName.startsWith("DDIM") ? { "Eta DDIM": eta } : { Eta: eta };
 }
 
 export function refinerParameters(

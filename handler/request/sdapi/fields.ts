@@ -28,6 +28,9 @@ const unsupportedSwitch = (fallback: null | false): Field =>
 const ignored = (type: FieldType, fallback: unknown): Field => ({ type, fallback });
 
 const side = integer(16, 16_384);
+/** None, where it is not above 0. */
+const resized = integer(Number.MIN_SAFE_INTEGER, 16_384);
+const sigma = float(0, 1000);
 
 /** A1111's model inherits: these come first, in both. */
 const FIRST = {
@@ -35,10 +38,10 @@ const FIRST = {
   negative_prompt: honoured("text", prompt, ""),
   styles: honoured("texts", z.array(text), null),
   seed: honoured("integer", seed, -1),
-  subseed: ignored("integer", -1),
-  subseed_strength: unsupported("float", 0, "0"),
-  seed_resize_from_h: unsupported("integer", -1, 0),
-  seed_resize_from_w: unsupported("integer", -1, 0),
+  subseed: honoured("integer", seed, -1),
+  subseed_strength: honoured("float", float(-10, 10), 0),
+  seed_resize_from_h: honoured("integer", resized, -1),
+  seed_resize_from_w: honoured("integer", resized, -1),
   sampler_name: honoured("text", text, null),
   scheduler: honoured("text", text, null),
   batch_size: honoured("integer", integer(1, 100), 1),
@@ -56,9 +59,9 @@ const FIRST = {
 
 const SECOND = {
   s_min_uncond: unsupported("float", null, 0),
-  s_churn: unsupported("float", null, 0),
-  s_tmax: unsupported("float", null, 0),
-  s_tmin: unsupported("float", null, 0),
+  s_churn: honoured("float", sigma, null),
+  s_tmax: honoured("float", sigma, null),
+  s_tmin: honoured("float", sigma, null),
   s_noise: honoured("float", float(0, 100), null),
   override_settings: honoured("object", dictionary, null),
   override_settings_restore_afterwards: ignored("boolean", true),

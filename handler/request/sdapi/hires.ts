@@ -8,12 +8,14 @@ import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
 import type { Common } from "./common.ts";
+import { whyInexact } from "./exactness.ts";
 import type { Txt2ImgFields } from "./fields.ts";
-import { refuseForFlow, schedulerFor } from "./model-limits.ts";
+import { refuseForFlow } from "./model-limits.ts";
 import { withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 import { originOf, readSampler, samplerName } from "./sampler.ts";
+import { readVariation } from "./seeds.ts";
 
 /** What A1111's web page sends; its API fails where the request has none. */
 const DEFAULT_STRENGTH = 0.7;
@@ -57,7 +59,8 @@ export async function readHires(
           () => first,
           ({ checkpoint }) => `${checkpoint} is used`,
         );
-  const sampler = hiresSampler(request, common.sampler, second);
+  const sampler = hiresSampler(request, second, inventory);
+  readVariation(request, whyInexact(inventory.catalogue, second));
   refuseForFlow({ models: second, sampler });
   return {
     prompts,
@@ -79,17 +82,16 @@ function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue:
   );
 }
 
-/** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler. */
-function hiresSampler(request: SdapiRequest<Txt2ImgFields>, first: ResolvedSampler, models: Models): ResolvedSampler {
+/** The scheduler goes on from the request's field; what `Automatic` means depends on the second sampler and its model. */
+function hiresSampler(request: SdapiRequest<Txt2ImgFields>, models: Models, inventory: Inventory): ResolvedSampler {
   const { fields } = request;
-  const name = orSame(fields.hr_sampler_name);
-  const scheduler = orSame(fields.hr_scheduler);
-  if (name === undefined && scheduler === undefined) return first;
-  const used = name ?? samplerName(request);
+  const ownName = orSame(fields.hr_sampler_name);
+  const ownScheduler = orSame(fields.hr_scheduler);
+  const wish = { name: ownName ?? samplerName(request), scheduler: ownScheduler ?? fields.scheduler, models };
   const origin = originOf(request);
-  return readSampler(request, used, schedulerFor(models, used, scheduler ?? fields.scheduler), {
-    sampler_name: name === undefined ? origin.sampler_name : "hr_sampler_name",
-    scheduler: scheduler === undefined ? origin.scheduler : "hr_scheduler",
+  return readSampler(request, wish, inventory, {
+    sampler_name: ownName === undefined ? origin.sampler_name : "hr_sampler_name",
+    scheduler: ownScheduler === undefined ? origin.scheduler : "hr_scheduler",
   });
 }
 

@@ -11,11 +11,11 @@ import { decodeRaster, encodePng } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, readCommon, unsignedSeeds } from "./common.ts";
+import { distilled, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
-import { distilledParameters, emphasisParameters, noiseParameters, refinerParameters } from "./extra-parameters.ts";
+import { distilledParameters, emphasisParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
@@ -121,7 +121,7 @@ async function build(
   const { catalogue } = inventory;
   for (const note of prepared.notes) notes.add(note);
   const common = await readCommon(request, pictures, inventory);
-  const { sampler, models, refiner, prompts, seeds } = common;
+  const { sampler, models, refiner, prompts, noises, noiseMultiplier } = common;
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
   const { size } = prepared;
@@ -149,7 +149,7 @@ async function build(
   for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
-    seeds: unsignedSeeds(seeds),
+    noises,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),
@@ -179,10 +179,10 @@ async function build(
     extraParameters: {
       ...controlParameters(controlUnits),
       "Denoising strength": fields.denoising_strength,
+      ...(noiseMultiplier !== 1 && { "Noise multiplier": noiseMultiplier }),
       ...distilledParameters(models, request.extensions),
       ...prepared.infotext,
       ...hashes.networks,
-      ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, { isHires: false, title })),
       ...emphasisParameters(request, common),
     },

@@ -7,16 +7,15 @@ const listed = (names: string): string[] => names.trim().split(/\s+/);
 export const UNAVAILABLE: readonly string[] = listed(`
   enable_quantization comma_padding_backtrack sdxl_clip_l_skip sdxl_crop_top sdxl_crop_left
   sdxl_refiner_low_aesthetic_score sdxl_refiner_high_aesthetic_score use_old_emphasis_implementation
-  randn_source enable_batch_seeds no_dpmpp_sde_batch_determinism eta_noise_seed_delta
+  enable_batch_seeds no_dpmpp_sde_batch_determinism
   tiling face_restoration img2img_color_correction img2img_extra_noise inpainting_mask_weight
   sd_unet sd_hypernetwork sd_lora lora_functional fp8_storage
   sd_vae_encode_method sd_vae_decode_method
   s_min_uncond s_min_uncond_all skip_early_cond pad_cond_uncond pad_cond_uncond_v0 hires_fix_use_firstpass_conds
-  s_churn s_tmin s_tmax s_noise sigma_min sigma_max rho always_discard_next_to_last_sigma sgm_noise_multiplier
-  sd_noise_schedule use_downcasted_alpha_bar use_old_karras_scheduler_sigmas beta_dist_alpha beta_dist_beta
+  sd_noise_schedule use_downcasted_alpha_bar use_old_karras_scheduler_sigmas
   ddim_discretize uni_pc_skip_type uni_pc_order uni_pc_lower_order_final
   postprocessing_enable_in_main_ui grid_background_color
-  img2img_background_color initial_noise_multiplier upscaler_for_img2img return_mask return_mask_composite
+  img2img_background_color upscaler_for_img2img return_mask return_mask_composite
   forge_unet_storage_dtype
 `);
 
@@ -114,8 +113,6 @@ export const IRRELEVANT: readonly string[] = [
 /** What every picture here is made with, so that asking for it changes nothing. */
 const ALREADY_SO: Readonly<Record<string, readonly unknown[]>> = {
   forge_unet_storage_dtype: ["Automatic"],
-  randn_source: ["CPU"],
-  sgm_noise_multiplier: [true],
   upscaler_for_img2img: ["None", ""],
 };
 

@@ -43,6 +43,23 @@ const honoured = z.object({
   add_version_to_infotext: flag,
   lora_add_hashes_to_infotext: flag,
   textual_inversion_add_hashes_to_infotext: flag,
+  // Whatever is not CPU or NV is what the machine has.
+  randn_source: orDefault(text),
+  sgm_noise_multiplier: flag,
+  initial_noise_multiplier: orDefault(float(0, 100)),
+  eta_noise_seed_delta: orDefault(integer()),
+  sigma_min: orDefault(float(0, 1000)),
+  sigma_max: orDefault(float(0, 1000)),
+  rho: orDefault(float(0, 100)),
+  beta_dist_alpha: orDefault(float(0.01, 100)),
+  beta_dist_beta: orDefault(float(0.01, 100)),
+  always_discard_next_to_last_sigma: flag,
+  s_churn: orDefault(float(0, 1000)),
+  s_tmin: orDefault(float(0, 1000)),
+  s_tmax: orDefault(float(0, 1000)),
+  s_noise: orDefault(float(0, 100)),
+  /** Ours: the pictures of a batch are drawn together. */
+  batch_latents: flag,
 });
 
 export type Options = z.output<typeof honoured>;

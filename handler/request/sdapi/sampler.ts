@@ -1,15 +1,27 @@
 /** A request's sampler, and in lenient mode what A1111 takes in its place. */
 import { EndpointError } from "../../../runtime/errors.ts";
+import type { Models } from "../../../workflows/models.ts";
 import {
-  type NoiseSettings,
   type ResolvedSampler,
   resolveSampler,
-  SDAPI_SAMPLERS,
+  type SamplerSettings,
   splitScheduler,
 } from "../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS } from "../../../workflows/sdapi-samplers.ts";
+import type { Inventory } from "../request.ts";
+import { refuseInexact, scheduleOptions, whyInexact } from "./exactness.ts";
+import { schedulerFor } from "./model-limits.ts";
 import type { SdapiRequest } from "./parse.ts";
 
 export const samplerName = ({ fields }: SdapiRequest): string => fields.sampler_name || fields.sampler_index;
+
+export interface SamplerWish {
+  name: string;
+  /** Null: that of the sampler's name, else its own, or the model's. */
+  scheduler: string | null;
+  /** What it draws with. */
+  models: Models;
+}
 
 /** Where a sampler and its scheduler were named. */
 interface Origin {
@@ -23,20 +35,23 @@ export const originOf = ({ fields }: SdapiRequest): Origin => ({
   scheduler: "scheduler",
 });
 
-/**
- * @param scheduler null: that of the sampler's name, else its own.
- * @throws EndpointError `unknown_sampler`, `unsupported_feature`, of the field that names it.
- */
+/** @throws EndpointError `unknown_sampler`, `unsupported_feature`, of the field that names it. */
 export function readSampler(
   request: SdapiRequest,
-  name: string,
-  scheduler: string | null,
+  { name, scheduler, models }: SamplerWish,
+  { catalogue }: Inventory,
   origin = originOf(request),
 ): ResolvedSampler {
-  const wish = { name, scheduler, settings: noiseSettings(request, name) };
+  const reason = whyInexact(catalogue, models);
+  if (reason !== undefined) refuseInexact(request, reason);
+  const settings = {
+    ...noiseSettings(request, name),
+    exact: reason === undefined ? scheduleOptions(request, models) : undefined,
+  };
+  const wish = { name, scheduler: schedulerFor(models, name, scheduler), settings };
   const resolved = underOwnName(origin, () => resolve(request, wish));
   const isOtherVariant = resolved.sampler === "uni_pc" && request.options.uni_pc_variant === "bh2";
-  return isOtherVariant ? { ...resolved, sampler: "uni_pc_bh2" } : resolved;
+  return isOtherVariant ? withOtherVariant(resolved) : resolved;
 }
 
 function underOwnName<T>(origin: Origin, read: () => T): T {
@@ -50,13 +65,13 @@ function underOwnName<T>(origin: Origin, read: () => T): T {
   }
 }
 
-interface Wish {
+interface Resolving {
   name: string;
   scheduler: string | null;
-  settings: NoiseSettings;
+  settings: SamplerSettings;
 }
 
-function resolve(request: SdapiRequest, wish: Wish): ResolvedSampler {
+function resolve(request: SdapiRequest, wish: Resolving): ResolvedSampler {
   return request.notes.orElse(
     () => resolveSampler(wish.name, wish.scheduler, wish.settings),
     ({ details }) => resolve(request, lesserWish(wish, details?.["field"])),
@@ -65,16 +80,33 @@ function resolve(request: SdapiRequest, wish: Wish): ResolvedSampler {
 }
 
 /** Without what cannot be had: A1111's first sampler, the sampler's own scheduler, its own noise. */
-function lesserWish(wish: Wish, field: unknown): Wish {
+function lesserWish(wish: Resolving, field: unknown): Resolving {
   const { base, suffix } = splitScheduler(wish.name);
   if (field === "sampler_name")
     return { ...wish, name: SDAPI_SAMPLERS[0]!.name, scheduler: wish.scheduler || (suffix ?? null) };
   if (field === "scheduler") return { ...wish, name: base, scheduler: null };
-  return { ...wish, settings: {} };
+  return { ...wish, settings: { exact: wish.settings.exact } };
 }
 
-/** DDIM has an option of its own for what the others call eta. */
-function noiseSettings({ fields, options }: SdapiRequest, name: string): NoiseSettings {
-  const option = /^ddim/i.test(name) ? options.eta_ddim : options.eta_ancestral;
-  return { eta: fields.eta ?? option, sNoise: fields.s_noise ?? undefined };
+/** DDIM has an option of its own for what the others call eta; of churn, an option that is not A1111's default wins over the field. */
+function noiseSettings({ fields, options }: SdapiRequest, name: string): SamplerSettings {
+  const etaOption = /^ddim/i.test(name) ? options.eta_ddim : options.eta_ancestral;
+  return {
+    eta: fields.eta ?? etaOption,
+    sChurn: options.s_churn || (fields.s_churn ?? 0),
+    sTmin: options.s_tmin || (fields.s_tmin ?? 0),
+    sTmax: options.s_tmax || (fields.s_tmax ?? 0),
+    sNoise: options.s_noise !== undefined && options.s_noise !== 1 ? options.s_noise : (fields.s_noise ?? 1),
+  };
+}
+
+const UNI_PC_BH2 = "uni_pc_bh2";
+
+function withOtherVariant(resolved: ResolvedSampler): ResolvedSampler {
+  const { exact } = resolved;
+  return {
+    ...resolved,
+    sampler: UNI_PC_BH2,
+    ...(exact && { exact: { ...exact, inputs: { ...exact.inputs, sampler_name: UNI_PC_BH2 } } }),
+  };
 }

@@ -3,16 +3,10 @@ import { buildGeneration } from "../../../workflows/generation.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, floorToMultiple, readCommon, unsignedSeeds } from "./common.ts";
+import { distilled, floorToMultiple, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
-import {
-  distilledParameters,
-  emphasisParameters,
-  hiresParameters,
-  noiseParameters,
-  refinerParameters,
-} from "./extra-parameters.ts";
+import { distilledParameters, emphasisParameters, hiresParameters, refinerParameters } from "./extra-parameters.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
 import { readHashes, shortTitle } from "./hashes.ts";
@@ -53,7 +47,7 @@ async function build(
   const { fields, options, controlUnits, notes } = request;
   const { catalogue } = inventory;
   const common = await readCommon(request, pictures, inventory);
-  const { sampler, models, refiner, prompts, seeds } = common;
+  const { sampler, models, refiner, prompts, noises } = common;
   const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
   const size = { width: floorToMultiple(width, models), height: floorToMultiple(height, models) };
@@ -69,7 +63,7 @@ async function build(
   for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
-    seeds: unsignedSeeds(seeds),
+    noises,
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),
@@ -102,7 +96,6 @@ async function build(
       ...distilledParameters(models, request.extensions),
       ...(hires && hiresParameters({ request, hires, common, title })),
       ...hashes.networks,
-      ...noiseParameters(sampler),
       ...(refiner && refinerParameters(fields, refiner, { isHires: hires !== undefined, title })),
       ...emphasisParameters(request, common),
     },

@@ -1,4 +1,5 @@
-"""What comfy-endpoint adds to ComfyUI: a node for A1111's control modes, and a route that says whether the thread that runs prompts is alive.
+"""What comfy-endpoint adds to ComfyUI: nodes for A1111's noise, sigmas, samplers and control modes, and a route that says whether the
+thread that runs prompts is alive.
 
 ComfyUI answers every other request as if nothing were wrong after that thread has died, and an exit without a traceback
 (SystemExit in a node) leaves no line in the log either.
@@ -9,9 +10,10 @@ import threading
 from aiohttp import web
 from server import PromptServer
 
+from .nodes import SAMPLING_NODES
 from .soft_control import ComfyEndpointSoftControl
 
-NODE_CLASS_MAPPINGS = {"ComfyEndpointSoftControl": ComfyEndpointSoftControl}
+NODE_CLASS_MAPPINGS = {**SAMPLING_NODES, "ComfyEndpointSoftControl": ComfyEndpointSoftControl}
 
 
 class _Worker:

@@ -8,6 +8,7 @@ import {
   describe,
   fingerprint,
   type Guider,
+  type PictureNoise,
   type Sigmas,
 } from "./diffusion-values.ts";
 import { Inputs } from "./inputs.ts";
@@ -24,8 +25,11 @@ PatchModelAddDownscale SelfAttentionGuidance PerpNeg DifferentialDiffusion Pertu
 UNetCrossAttentionMultiply UNetTemporalAttentionMultiply SkipLayerGuidanceSD3 SkipLayerGuidanceDiT SkipLayerGuidanceDiTSimple
 TorchCompileModel Mahiro RenormCFG CFGZeroStar CFGNorm FreSca APG TCFG EasyCache LazyCache NAGuidance
 KSamplerSelect SamplerEulerAncestral SamplerEulerAncestralCFGPP SamplerLMS SamplerDPMPP_3M_SDE SamplerDPMPP_2M_SDE SamplerDPMPP_SDE
-SamplerDPMPP_2S_Ancestral SamplerDPMAdaptative SamplerER_SDE SamplerSASolver SamplerSEEDS2 SamplerLCMUpscale SamplerLCM SamplerEulerCFGpp
+SamplerDPMPP_2S_Ancestral ComfyEndpointSampler SamplerDPMAdaptative SamplerER_SDE SamplerSASolver SamplerSEEDS2 SamplerLCMUpscale SamplerLCM SamplerEulerCFGpp
 RandomNoise`;
+
+/** Of SD1's table. */
+const [SIGMA_MIN, SIGMA_MAX] = [0.0292, 14.615];
 
 const THREE_OUTPUTS = ["CheckpointLoaderSimple", "CheckpointLoader", "DiffusersLoader"];
 
@@ -89,6 +93,14 @@ const sigmas = (classType: string, inputs: Inputs): Sigmas => ({
   denoise: inputs.number("denoise", 1),
 });
 
+/** How much of the range they span is told from the first alone: its logarithm grows evenly with the model's time. */
+function written(classType: string, inputs: Inputs): Sigmas {
+  const numbers = (inputs.text("sigmas").match(/[-+]?(?:\d*\.)?\d+(?:e[-+]?\d+)?/gi) ?? []).map(Number);
+  const span = Math.log((numbers[0] ?? 0) / SIGMA_MIN) / Math.log(SIGMA_MAX / SIGMA_MIN);
+  const denoise = Math.min(1, Math.max(0, span));
+  return { ...describe(classType, inputs.raw), kind: "sigmas", steps: Math.max(0, numbers.length - 1), denoise };
+}
+
 const split = (whole: Sigmas, lowSteps: number, denoise: number, cut: unknown): Sigmas[] => [
   { ...whole, fingerprint: fingerprint(whole, cut, "high"), steps: whole.steps - lowSteps },
   { ...whole, fingerprint: fingerprint(whole, cut, "low"), steps: lowSteps, denoise },
@@ -106,6 +118,23 @@ function splitSigmasDenoise(inputs: Inputs): Sigmas[] {
   return split(whole, Math.round(whole.steps * denoise), whole.denoise * denoise, denoise);
 }
 
+const listOf = (list: string) => list.split(",").flatMap((part) => part.trim() || []);
+
+/** Of our own node: a share of 0 is the noise of the seed alone, one of 1 that of the subseed. */
+function pictureNoise(classType: string, inputs: Inputs): PictureNoise {
+  const { seeds, subseeds, subseed_strength, seed_resize_from_w, seed_resize_from_h, ...rest } = inputs.raw;
+  const others = listOf(String(subseeds));
+  const strength = Number(subseed_strength);
+  const isResized = Number(seed_resize_from_w) > 0 && Number(seed_resize_from_h) > 0;
+  const size = isResized ? `${seed_resize_from_w}x${seed_resize_from_h}` : "";
+  const pictures = listOf(String(seeds)).map((seed, index) => {
+    const other = others[index] ?? seed;
+    const mixed = strength === 0 ? seed : strength === 1 ? other : `${seed} ${other} ${strength}`;
+    return describe(classType, { ...rest, mixed, size }).fingerprint;
+  });
+  return { ...describe(classType, inputs.raw), pictures };
+}
+
 const guider = (classType: string, inputs: Inputs, positive: string, cfg: string): Guider => ({
   ...describe(classType, inputs.raw),
   kind: "guider",
@@ -120,6 +149,8 @@ const SINGLES: Record<string, Outputs> = {
     { kind: "conditioning", fingerprint: "zero", text: "", hints: [] } satisfies Conditioning,
   ],
   DisableNoise: () => [{ kind: "described", fingerprint: "none" } satisfies Described],
+  ComfyEndpointNoise: (classType, inputs) => [pictureNoise(classType, inputs)],
+  ComfyEndpointSigmas: (classType, inputs) => [written(classType, inputs)],
   SplitSigmas: (_, inputs) => splitSigmas(inputs),
   SplitSigmasDenoise: (_, inputs) => splitSigmasDenoise(inputs),
   CFGGuider: (classType, inputs) => [guider(classType, inputs, "positive", "cfg")],

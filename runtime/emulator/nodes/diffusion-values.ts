@@ -23,6 +23,11 @@ export interface Sigmas extends Omit<Described, "kind"> {
   denoise: number;
 }
 
+/** Noise of our own node: what each picture of a batch gets depends on that picture's numbers alone. */
+export interface PictureNoise extends Described {
+  pictures: string[];
+}
+
 export interface Guider extends Omit<Described, "kind"> {
   kind: "guider";
   positive: Conditioning;

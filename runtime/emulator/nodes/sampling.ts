@@ -6,10 +6,11 @@ import {
   fingerprint,
   type Guider,
   type Latent,
+  type PictureNoise,
   type Sigmas,
 } from "./diffusion-values.ts";
 import { effectful, type Inputs } from "./inputs.ts";
-import type { ImageBatch, NodeContext, NodeImplementation } from "./node.ts";
+import { type ImageBatch, type NodeContext, NodeError, type NodeImplementation } from "./node.ts";
 import { paint } from "./paint.ts";
 import { batchSlice, concatBatch, imageOf, mapValues, rasterOf, repeatToBatch, toBytes } from "./raster.ts";
 import { resize } from "./resample.ts";
@@ -22,8 +23,8 @@ interface Sampling {
   positive: Conditioning;
   negative: Conditioning | undefined;
   cfg: number;
-  /** Decimal digits, `none` for no noise. */
-  seed: string;
+  /** Decimal digits, `none` for no noise; or one for each picture of the batch. */
+  seed: string | string[];
   steps: number;
   denoise: number;
   latent: Latent;
@@ -55,11 +56,11 @@ function paintBatch({ latent, positive, negative, cfg, engine, seed, steps, deno
   const { width, height } = latent.samples;
   // With a cfg of 1 the real samplers do not look at the negative prompt.
   const against = negative && cfg !== 1 ? negative.fingerprint : "none";
-  const pictures = latent.batchIndex.map((index) =>
+  const pictures = latent.batchIndex.map((index, picture) =>
     paint(
       {
         subject: positive.fingerprint,
-        seed: `${seed} ${index}`,
+        seed: typeof seed === "string" ? `${seed} ${index}` : seed[picture]!,
         details: fingerprint(engine, against, cfg, steps, denoise, width, height),
         cfg,
         hints: positive.hints,
@@ -144,16 +145,20 @@ const samplerCustom = effectful(async (inputs, context) => {
 const samplerCustomAdvanced = effectful(async (inputs, context) => {
   const sigmas = inputs.value<Sigmas>("sigmas");
   const guider = inputs.value<Guider>("guider");
+  const noise = inputs.value<Described | PictureNoise>("noise");
+  const latent = inputs.value<Latent>("latent_image");
+  if ("pictures" in noise && noise.pictures.length !== latent.batchIndex.length)
+    throw new NodeError("ValueError", `${noise.pictures.length} seeds for a batch of ${latent.batchIndex.length}`);
   const drawn = await sample(
     {
       engine: fingerprint(guider, inputs.value("sampler"), sigmas),
       positive: guider.positive,
       negative: guider.negative,
       cfg: guider.cfg,
-      seed: inputs.value<Described>("noise").fingerprint,
+      seed: "pictures" in noise ? noise.pictures : noise.fingerprint,
       steps: sigmas.steps,
       denoise: sigmas.denoise,
-      latent: inputs.value("latent_image"),
+      latent,
     },
     context,
   );

@@ -55,7 +55,7 @@ test("the infotext of a picture makes the same picture again", async () => {
   for (const [index, infotext] of infotextsOf(first).entries()) {
     const found = await call<PngInfo>("png-info", { image: first.images[index] });
     expect(found.info).toBe(infotext);
-    expect(found.parameters).toMatchObject({ Steps: "3", "CFG scale": "5.5", "Size-1": "72", RNG: "CPU" });
+    expect(found.parameters).toMatchObject({ Steps: "3", "CFG scale": "5.5", "Size-1": "72" });
 
     const again = await call<Generated>("txt2img", { infotext: found.info });
     expect(infotextsOf(again).map(withoutHash)).toEqual([withoutHash(infotext)]);

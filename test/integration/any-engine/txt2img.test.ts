@@ -5,7 +5,7 @@ import { loadInventory } from "../../support/catalogue.ts";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
 import { quickTxt2Img } from "../../support/payloads.ts";
 import { decode } from "../../support/pictures.ts";
-import { ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
+import { EXACT_SHAPES, ONE_CHECKPOINT_SHAPES, REFINER, TWO_CHECKPOINT_SHAPES } from "../../support/txt2img-shapes.ts";
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
@@ -24,9 +24,10 @@ async function txt2img(body: object) {
   return { pictures, info: JSON.parse(answer.info) as Record<string, unknown> };
 }
 
-test.each(Object.entries(ONE_CHECKPOINT_SHAPES))("%s", async (_, body) => {
+test.each(Object.entries({ ...ONE_CHECKPOINT_SHAPES, ...EXACT_SHAPES }))("%s", async (_, body) => {
   const { pictures } = await txt2img(body);
-  expect(pictures).toHaveLength((body as { batch_size?: number }).batch_size ?? 1);
+  const { batch_size = 1, n_iter = 1 } = body as { batch_size?: number; n_iter?: number };
+  expect(pictures).toHaveLength(batch_size * n_iter);
 });
 
 /** With one checkpoint in both places: the engine may have no other. */

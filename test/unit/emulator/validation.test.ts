@@ -47,7 +47,7 @@ beforeAll(() => {
   const folders = { input: new URL("input", fixtures).pathname, output: scratch, temp: scratch };
   const faults = new Faults([]);
   const queue = new PromptQueue(() => {});
-  const catalogue = new Catalogue(folders.input);
+  const catalogue = new Catalogue(folders.input, false);
   const installation = { catalogue, nodes: NODES, folders };
   const sockets = new Sockets({ status: () => null, features: {}, currentNode: () => null }, faults);
   const options = {

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { GraphBuilder } from "../../../workflows/builder.ts";
 import { placeMap } from "../../../workflows/control-placement.ts";
 import { addControlMap, addControls, type Control, modelTimes } from "../../../workflows/controlnet.ts";
-import { LAST_TIME } from "../../../workflows/noise-schedule.ts";
 import { resolveSampler } from "../../../workflows/sampler-names.ts";
 import { firstPass, secondPass, timesOfCalls } from "../../../workflows/sampling-pass.ts";
+import { LAST_TIME } from "../../../workflows/sigma-table.ts";
 
 /** The calls at which ComfyUI lets a ControlNet hold. */
 function callsHeld(sampler: string, steps: number, start: number, end: number): number[] {

@@ -3,11 +3,14 @@ import type { Graph } from "../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../workflows/check-graph.ts";
 import { buildGeneration, type Generation } from "../../../workflows/generation.ts";
 import { resolveSampler } from "../../../workflows/sampler-names.ts";
+import type { Noise } from "../../../workflows/sampling.ts";
 import { loadCatalogue } from "../../support/catalogue.ts";
+
+const noisesOf = (...seeds: bigint[]): Noise[] => seeds.map((seed) => ({ seeds: [seed], source: "NV" }));
 
 const request: Generation = {
   prompts: { positive: "a fox", negative: "blurry" },
-  seeds: [42n],
+  noises: noisesOf(42n),
   steps: 20,
   cfgScale: 7,
   width: 512,
@@ -16,6 +19,7 @@ const request: Generation = {
   models: { checkpoint: "model.safetensors", loras: [], hypernetworks: [], clipSkip: 1 },
   embeddings: [],
 };
+const exact = { ...request, sampler: resolveSampler("Euler", null, { exact: {} }) };
 const lcm = resolveSampler("LCM", null);
 
 const nodesOf = (graph: Graph, classType: string) =>
@@ -47,8 +51,34 @@ test("one picture is one chain from checkpoint to file", () => {
   });
 });
 
+describe("on an engine with our own nodes", () => {
+  test("noise, noise levels and sampler are A1111's", () => {
+    const graph = buildGeneration({ ...exact, steps: 2 });
+    expect(nodesOf(graph, "SamplerCustomAdvanced")).toEqual([
+      {
+        class_type: "SamplerCustomAdvanced",
+        inputs: { noise: ["5", 0], guider: ["6", 0], sampler: ["7", 0], sigmas: ["8", 0], latent_image: ["4", 0] },
+      },
+    ]);
+    expect(graph["5"]?.inputs).toMatchObject({ seeds: "42", source: "NV", subseeds: "", multiplier: 1 });
+    expect(graph["7"]?.inputs).toMatchObject({ sampler_name: "euler", keeps_variance: false });
+    expect(graph["8"]?.inputs).toEqual({ sigmas: "14.6146412, 0.0291671582, 0" });
+  });
+
+  test("a further picture takes four nodes more", () => {
+    const size = (...seeds: bigint[]) => Object.keys(buildGeneration({ ...exact, noises: noisesOf(...seeds) })).length;
+    expect(size(1n, 2n, 3n) - size(1n, 2n)).toBe(4);
+  });
+
+  test("a batch in one is one sampling with all its seeds", () => {
+    const graph = buildGeneration({ ...exact, noises: [{ seeds: [1n, 2n ** 64n - 1n], source: "CPU" }] });
+    expect(nodesOf(graph, "EmptyLatentImage")[0]?.inputs).toMatchObject({ batch_size: 2 });
+    expect(nodesOf(graph, "ComfyEndpointNoise")[0]?.inputs).toMatchObject({ seeds: "1, 18446744073709551615" });
+  });
+});
+
 describe("several pictures", () => {
-  const graph = buildGeneration({ ...request, seeds: [2n ** 64n - 2n, 2n ** 64n - 1n, 0n] });
+  const graph = buildGeneration({ ...request, noises: noisesOf(2n ** 64n - 2n, 2n ** 64n - 1n, 0n) });
 
   test("have a sampler, a seed and a file each, and share the rest", () => {
     const classes = Object.values(graph).map(({ class_type }) => class_type);
@@ -75,7 +105,7 @@ describe("several pictures", () => {
 });
 
 test("LCM sampling goes through a node of its own, for every picture", () => {
-  const graph = buildGeneration({ ...request, seeds: [1n, 2n], sampler: lcm });
+  const graph = buildGeneration({ ...request, noises: noisesOf(1n, 2n), sampler: lcm });
   const [id, node] = Object.entries(graph).find(([, { class_type }]) => class_type === "ModelSamplingDiscrete")!;
   expect(node.inputs).toEqual({ model: ["1", 0], sampling: "lcm", zsnr: false });
   expect(nodesOf(graph, "KSampler").map(({ inputs }) => inputs["model"])).toEqual([
@@ -86,10 +116,11 @@ test("LCM sampling goes through a node of its own, for every picture", () => {
 
 test.each<[string, Generation]>([
   ["plain", request],
-  ["a hundred pictures", { ...request, seeds: Array.from({ length: 100 }, (_, index) => BigInt(index)) }],
+  ["a hundred pictures", { ...request, noises: noisesOf(...Array.from({ length: 100 }, (_, index) => BigInt(index))) }],
   ["LCM", { ...request, sampler: lcm }],
+  ["with our own nodes", exact],
 ])("the graph passes our own check: %s", async (_name, given) => {
-  const catalogue = await loadCatalogue();
+  const catalogue = await loadCatalogue(undefined, {}, "own");
   const graph = buildGeneration(given);
   expect(checkGraph(graph, catalogue)).toBe(graph);
 });

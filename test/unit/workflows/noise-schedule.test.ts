@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { nearestTime, stepTimes, timeOf } from "../../../workflows/noise-schedule.ts";
+import { stepTimes } from "../../../workflows/noise-schedule.ts";
+import { nearestTime, SD_TABLE, timeOf } from "../../../workflows/sigma-table.ts";
 import recorded from "../../fixtures/sdapi/sigmas.json" with { type: "json" };
 
 /** A1111's name to ComfyUI's, where both make the same list; KL Optimal and Beta differ, Align Your Steps is refused. */
@@ -52,7 +53,10 @@ test("ComfyUI's beta and kl_optimal go from noise to picture", () => {
 });
 
 test("the nearest entry of the table is the nearest noise level", () => {
-  expect(nearestTime(500)).toBe(500);
-  expect(nearestTime(500.4)).toBe(500);
-  expect(nearestTime(500.6)).toBe(501);
+  for (const [place, time] of [
+    [500, 500],
+    [500.4, 500],
+    [500.6, 501],
+  ] as const)
+    expect(nearestTime(SD_TABLE.sigmaAt(place))).toBe(time);
 });

@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ErrorCode } from "../../../runtime/errors.ts";
-import {
-  type ResolvedSampler,
-  resolveSampler,
-  SDAPI_SAMPLERS,
-  SDAPI_SCHEDULERS,
-} from "../../../workflows/sampler-names.ts";
+import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../workflows/sdapi-samplers.ts";
 import recordedSamplers from "../../fixtures/sdapi/samplers.json" with { type: "json" };
 import recordedSchedulers from "../../fixtures/sdapi/schedulers.json" with { type: "json" };
 import { loadCatalogue } from "../../support/catalogue.ts";
@@ -91,9 +87,6 @@ describe("what A1111 itself resolved", () => {
     "Euler|None": "unknown_sampler",
     "Euler|Use same scheduler": "unknown_sampler",
     "DPM++ 2M Karras|Foo": "unknown_sampler",
-    "Euler Align Your Steps|": "unsupported_feature",
-    "Euler|Align Your Steps": "unsupported_feature",
-    "Euler|align_your_steps": "unsupported_feature",
   };
   const NO_EQUAL = /^(Restart|PLMS)\b/;
 
@@ -131,9 +124,9 @@ describe("what A1111 itself resolved", () => {
 
   test.each(cases)("$name with $scheduler", ({ name, scheduler, expected }) => {
     if (typeof expected === "string") {
-      expect(thrownBy(() => resolveSampler(name, scheduler)).code).toBe(expected);
+      expect(thrownBy(() => resolveSampler(name, scheduler, { exact: {} })).code).toBe(expected);
     } else {
-      const { samplerName, schedulerLabel } = resolveSampler(name, scheduler);
+      const { samplerName, schedulerLabel } = resolveSampler(name, scheduler, { exact: {} });
       expect([samplerName, schedulerLabel]).toEqual(expected);
     }
   });

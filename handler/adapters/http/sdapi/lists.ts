@@ -6,7 +6,7 @@ import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
 import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../request/sdapi/checkpoints.ts";
 import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
@@ -27,7 +27,7 @@ const FIXED: Readonly<Record<string, unknown>> = {
     aliases,
     options: { ...(automatic && { scheduler: automatic }), ...SAMPLER_OPTIONS[name] },
   })),
-  "/schedulers": SDAPI_SCHEDULERS.filter(({ comfyui }) => comfyui).map(({ name, label, aliases }) => ({
+  "/schedulers": SDAPI_SCHEDULERS.map(({ name, label, aliases }) => ({
     name,
     label,
     aliases: aliases.length > 0 ? aliases : null,

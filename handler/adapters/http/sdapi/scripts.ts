@@ -1,5 +1,5 @@
 /** A1111's lists of scripts: those of its built-in ones whose work is done here, by the fields of the same names. */
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 
 /** The first has nothing to do: A1111 asks for the options of its own web page there. */
 const NAMES = ["extra options", "refiner", "sampler", "seed"] as const;
@@ -25,7 +25,7 @@ const argument = (label: string, value: unknown, { minimum, maximum, step, choic
 /** @param checkpoints their titles. */
 export function scriptInfo(checkpoints: readonly string[]): object[] {
   const samplers = SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui).map(({ name }) => name);
-  const schedulers = SDAPI_SCHEDULERS.filter(({ comfyui }) => comfyui).map(({ label }) => label);
+  const schedulers = SDAPI_SCHEDULERS.map(({ label }) => label);
   const seedSize = { minimum: 0, maximum: 2048, step: 8 };
   const args: Record<(typeof NAMES)[number], object[]> = {
     "extra options": [],

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { applyInfotext } from "../../../../handler/infotext/apply.ts";
 import { parseTxt2Img } from "../../../../handler/request/sdapi/txt2img.ts";
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sampler-names.ts";
+import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 import recorded from "../../../fixtures/sdapi/infotext-parse.json" with { type: "json" };
 import defaults from "../../../fixtures/sdapi/request-fields.json" with { type: "json" };
 import { loadInventory } from "../../../support/catalogue.ts";

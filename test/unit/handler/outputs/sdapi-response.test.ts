@@ -19,8 +19,13 @@ interface Answer {
   outputs?: object[];
 }
 
-async function answerTo(body: object, outputs = [output()], checkpoint = "sub/model.v2.safetensors"): Promise<Answer> {
-  const { encode } = await parseTxt2Img(body).build(await loadInventory([checkpoint]));
+async function answerTo(
+  body: object,
+  outputs = [output()],
+  checkpoint = "sub/model.v2.safetensors",
+  nodes: "own" | "core" = "own",
+): Promise<Answer> {
+  const { encode } = await parseTxt2Img(body).build(await loadInventory([checkpoint], nodes));
   // The wire form is what counts: 64-bit seeds are numbers there.
   return JSON.parse(JSON.stringify(encode(completed(outputs)))) as Answer;
 }
@@ -96,8 +101,13 @@ describe("infotext", () => {
     const body = { prompt: "a fox, red", negative_prompt: "blurry", seed: 42, steps: 20, cfg_scale: 7.5, width: 513 };
     const { infotexts } = await infoOf({ ...body, sampler_name: "DPM++ 2M" });
     expect(infotexts).toEqual([
-      `a fox, red\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 513x512, Model: model.v2, RNG: CPU, SGM noise multiplier: True, Version: comfy-endpoint ${manifest.version}`,
+      `a fox, red\nNegative prompt: blurry\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 513x512, Model: model.v2, Version: comfy-endpoint ${manifest.version}`,
     ]);
+  });
+
+  test("tells what noise an engine without our own nodes draws", async () => {
+    const { infotexts } = await infoOf({ seed: 42, prompt: "a" }, undefined, undefined, "core");
+    expect(infotexts[0]).toMatch(/, RNG: CPU, SGM noise multiplier: True, Version: /);
   });
 
   test("has one text per picture, with its own seed", async () => {
@@ -118,21 +128,23 @@ describe("infotext", () => {
 
   /** What a plain picture depends on; the other requests are for the features that they ask for. */
   const PLAIN =
-    "prompt negative_prompt steps seed subseed sampler_name sampler_index scheduler cfg_scale width height batch_size n_iter denoising_strength";
+    "prompt negative_prompt steps seed subseed sampler_name sampler_index scheduler cfg_scale width height batch_size n_iter denoising_strength subseed_strength seed_resize_from_w seed_resize_from_h eta override_settings";
+  const PLAIN_OPTIONS =
+    "eta_noise_seed_delta randn_source sgm_noise_multiplier always_discard_next_to_last_sigma sigma_min sigma_max rho s_churn s_noise";
   const isPlain = ({ route, request }: Generated) =>
     route === "txt2img" &&
     Object.keys(request).every((field) => PLAIN.split(" ").includes(field)) &&
+    Object.keys(request["override_settings"] ?? {}).every((option) => PLAIN_OPTIONS.split(" ").includes(option)) &&
     !/[#<]|\[.*[:|]/.test(`${request["prompt"]} ${request["negative_prompt"]}`);
-  /** Refused by name where A1111 takes another sampler, and samplers and a scheduler that ComfyUI lacks. */
-  const REFUSED = /unknown sampler|nonsense|PLMS|Restart|Align Your Steps/;
+  /** Refused by name where A1111 takes another sampler, and samplers that ComfyUI lacks. */
+  const REFUSED = /unknown sampler|nonsense|PLMS|Restart/;
   /** Aliases and case are honoured where A1111 takes another sampler. */
   const NAMED_OTHERWISE = /lower case|alias/;
   const generated = (recordedInfotexts.create as unknown as Generated[]).filter(
     (it) => isPlain(it) && !REFUSED.test(it.name) && !NAMED_OTHERWISE.test(it.name),
   );
   /** The model and the backend are the installation's. */
-  const withoutInstallation = (infotext: string) =>
-    infotext.replace(/, (Model hash|Model|RNG|SGM noise multiplier|Version): [^,]+/g, "");
+  const withoutInstallation = (infotext: string) => infotext.replace(/, (Model hash|Model|Version): [^,]+/g, "");
 
   test.each(generated)("and is A1111's, with all of info, for: $name", async (recorded) => {
     const {
@@ -156,6 +168,10 @@ describe("infotext", () => {
       request: parseSdapi(TXT2IMG, { steps: 4 }, {}),
       common: {
         seeds: [42n],
+        subseeds: [7n],
+        noises: [],
+        variation: { strength: 0, resizeFrom: { width: -1, height: -1 } },
+        noiseMultiplier: 1,
         sampler: resolveSampler("DPM++ 2M", "Karras"),
         written: { positive: "a cat <lora:style:0.4>", negative: "" },
         prompts: { positive: "a cat", negative: "" },
@@ -223,6 +239,6 @@ describe("infotext", () => {
 
   test.each(quotable)("writes the model %j as %s", async (name, quoted) => {
     const { infotexts } = await infoOf({ prompt: "x" }, [output()], `${name}.ckpt`);
-    expect(infotexts[0]).toContain(`, Model: ${quoted}, RNG: CPU, `);
+    expect(infotexts[0]).toContain(`, Model: ${quoted}, Version: `);
   });
 });

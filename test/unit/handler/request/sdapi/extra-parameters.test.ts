@@ -3,7 +3,7 @@ import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import { loadInventory } from "../../../../support/catalogue.ts";
 import { completed, output } from "../../../../support/completed.ts";
 
-const inventory = await loadInventory(["v1-5-pruned-emaonly.safetensors", "refiner.safetensors"]);
+const inventory = await loadInventory(["v1-5-pruned-emaonly.safetensors", "refiner.safetensors"], "own");
 
 async function infoOf(body: object) {
   const given = { prompt: "a cat", negative_prompt: "blurry", steps: 8, seed: 42, ...body };

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { Inventory } from "../../../../../handler/request/request.ts";
+import type { SdapiSettings } from "../../../../../handler/request/sdapi/settings.ts";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import type { Graph } from "../../../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../../../workflows/check-graph.ts";
+import { completed, output } from "../../../../support/completed.ts";
 import { HEADERS } from "../../../../support/model-headers.ts";
 import { inventoryOf } from "../../../../support/model-inventory.ts";
 import { safetensorsFile } from "../../../../support/safetensors.ts";
@@ -135,7 +137,59 @@ test("a flow has its own schedule, unless the request names one", async () => {
   expect(await scheduler("flux-whole", { sampler_name: "Euler Karras" })).toBe("karras");
   expect(await scheduler("flux-whole", { scheduler: "Beta" })).toBe("beta");
   expect(await scheduler("sd3.safetensors", {})).toBe("sgm_uniform");
-  expect(await scheduler("sdxl", { sampler_name: "DPM++ 2M" })).toBe("karras");
+});
+
+test.each([
+  ["sd1", {}],
+  ["sdxl", {}],
+  ["old", {}],
+])("%s has A1111's noise and noise levels", async (checkpoint, body) => {
+  const classes = classesIn(await graphOf(checkpoint, body));
+  expect(classes).toEqual(expect.arrayContaining(["ComfyEndpointNoise", "ComfyEndpointSigmas"]));
+  expect(classes).not.toContain("KSampler");
+});
+
+test("Align Your Steps has levels of its own for SDXL", async () => {
+  const levels = async (checkpoint: string) => {
+    const body = { scheduler: "Align Your Steps", steps: 11 };
+    return inputsOf(await graphOf(checkpoint, body), "ComfyEndpointSigmas")[0]!["sigmas"];
+  };
+  expect(await levels("sd1")).toBe("14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029, 0");
+  expect(await levels("sdxl")).toBe("14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.38, 0.234, 0.113, 0.029, 0");
+});
+
+describe("what needs A1111's own noise is refused for a flow", () => {
+  const build = async (body: object, worker: Partial<SdapiSettings> = {}) =>
+    parseTxt2Img({ seed: 1, ...own, ...body }, worker).build(await inventoryOf(FILES));
+  const own = { override_settings: { sd_model_checkpoint: "flux-whole" } };
+  const CASES: [field: string, body: object][] = [
+    ["subseed_strength", { subseed_strength: 0.5 }],
+    ["seed_resize_from_w", { seed_resize_from_w: 64, seed_resize_from_h: 64 }],
+    ["s_churn", { s_churn: 1 }],
+    ...Object.entries({ randn_source: "NV", eta_noise_seed_delta: 31337, rho: 5, sigma_min: 0.1 }).map(
+      ([option, value]): [string, object] => [
+        `override_settings.${option}`,
+        { override_settings: { ...own.override_settings, [option]: value } },
+      ],
+    ),
+  ];
+
+  test.each(CASES)("%s", async (field, body) => {
+    await expect(build(body)).rejects.toMatchObject({ code: "unsupported_feature", details: { field } });
+  });
+
+  test.each(CASES)("%s, and left aside with a warning in lenient mode", async (field, body) => {
+    const [asked, plain] = [await build(body, { isLenient: true }), await build({})];
+    expect(asked.graph).toEqual(plain.graph);
+    const { warnings } = asked.encode(completed([output()])) as { warnings: string[] };
+    expect(warnings).toEqual([expect.stringContaining(`${field}:`)]);
+  });
+
+  test("an option that was set on the worker is not followed, and told", async () => {
+    const built = await build({}, { options: { rho: 5 } });
+    const { warnings } = built.encode(completed([output()])) as { warnings: string[] };
+    expect(warnings).toEqual([expect.stringContaining("rho, set on this worker")]);
+  });
 });
 
 test.each<[checkpoint: string, body: object, code: string, ...texts: string[]]>([

@@ -123,11 +123,9 @@ describe("the checkpoint", () => {
 
 describe("what cannot be honoured is refused by name", () => {
   test.each<[field: string, value: unknown, others?: object]>([
-    ["subseed_strength", 0.5],
-    ["seed_resize_from_h", 512],
     ["restore_faces", true],
     ["tiling", 1],
-    ["s_churn", 1],
+    ["s_min_uncond", 1],
     ["firstpass_image", "x", { enable_hr: true }],
     ["firstphase_width", 256],
   ])("%s: %j", async (field, value, others = {}) => {
@@ -137,7 +135,7 @@ describe("what cannot be honoured is refused by name", () => {
   });
 
   test("an option, also one that has a field's name", async () => {
-    for (const option of ["eta", "steps", "constructor", "eta_noise_seed_delta", "no_such_option"]) {
+    for (const option of ["eta", "steps", "constructor", "skip_early_cond", "no_such_option"]) {
       const error = thrownBy(() => parseTxt2Img({ eta: null, override_settings: { [option]: 0.3 } }));
       expect(error).toMatchObject({ code: "unsupported_feature", details: { field: `override_settings.${option}` } });
     }
@@ -146,6 +144,9 @@ describe("what cannot be honoured is refused by name", () => {
   test.each<[string, object, string]>([
     ["eta", { sampler_name: "DPM2 a", eta: 0.5 }, "eta"],
     ["s_noise", { sampler_name: "DPM fast", s_noise: 1.1 }, "s_noise"],
+    ["s_churn", { s_churn: 1 }, "s_churn"],
+    ["variations", { subseed_strength: 0.5 }, "subseed_strength"],
+    ["noise of another size", { seed_resize_from_w: 64, seed_resize_from_h: 64 }, "seed_resize_from_w"],
     ["a weight below 0", { prompt: "a AND b :-1" }, "prompt"],
     ["a dynamic rank", { prompt: "<lora:tiny-lora:1:1:32>" }, "prompt"],
   ])("%s", async (_, body, field) => {
@@ -322,12 +323,13 @@ describe("the picture file", () => {
     expect(error.message).toContain(message);
   });
 
-  test("asking for what is so anyway is accepted, for anything else it is refused", async () => {
-    expect(() =>
-      parseTxt2Img({ override_settings: { randn_source: "CPU", sgm_noise_multiplier: true } }),
-    ).not.toThrow();
-    const error = thrownBy(() => parseTxt2Img({ override_settings: { randn_source: "NV" } }));
-    expect(error).toMatchObject({ details: { field: "override_settings.randn_source" } });
+  test("asking for what is so anyway is accepted on an engine without our own nodes, for anything else it is refused", async () => {
+    const build = (override_settings: object) => parseTxt2Img({ override_settings }).build(inventory);
+    await expect(build({ randn_source: "CPU", sgm_noise_multiplier: true, rho: 0 })).resolves.toBeDefined();
+    for (const [option, value] of Object.entries({ randn_source: "NV", eta_noise_seed_delta: 1, rho: 5 })) {
+      const error = await rejectionOf(build({ [option]: value }));
+      expect(error).toMatchObject({ code: "unsupported_feature", details: { field: `override_settings.${option}` } });
+    }
   });
 });
 

@@ -20,7 +20,7 @@ async function build(unit: object, body: object = {}): Promise<BuiltGraph> {
     ...body,
     alwayson_scripts: { controlnet: { args: [unit] } },
   });
-  return request.build(await loadInventory(["a.safetensors", "b.safetensors"]));
+  return request.build(await loadInventory(["a.safetensors", "b.safetensors"], "own"));
 }
 
 const nodesOf = ({ graph }: BuiltGraph, classType: string) =>
