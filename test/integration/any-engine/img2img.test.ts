@@ -48,6 +48,21 @@ describe("resize modes", () => {
   });
 });
 
+test.each([
+  { given: { resize_mode: 4, width: 96 }, taken: { resize_mode: 2, width: 96 } },
+  { given: { mask: MASK, inpainting_fill: 9, width: 96 }, taken: { mask: MASK, inpainting_fill: 0, width: 96 } },
+  { given: { denoising_strength: 2 }, taken: { denoising_strength: 0.999 } },
+  { given: { seed: -5 }, taken: { seed: "18446744073709551611" } },
+])("$given is what A1111 takes it for", async ({ given, taken }) => {
+  const [first, second] = [await img2img(given), await img2img(taken)];
+  expect(first.pictures[0]!.data.equals(second.pictures[0]!.data)).toBe(true);
+});
+
+test("a seed below zero is told as it was sent", async () => {
+  const { info } = await img2img({ seed: -2, init_images: [PICTURE, PICTURE], batch_size: 2 });
+  expect(info.all_seeds).toEqual([-2, -1]);
+});
+
 test("the larger the strength, the further from the picture; the seed counts", async () => {
   const dataOf = async (body: object) => (await img2img(body)).pictures[0]!.data;
   const [weak, strong, other] = [
