@@ -98,3 +98,16 @@ test("the source of noise, its later seed and churn change the picture", async (
   expect(new Set(pictures.map((data) => data.toString("base64"))).size).toBe(pictures.length);
   expect(pictures[4]!.equals(await drawOne({ ...base, sampler_name: "Euler", s_churn: 10 }))).toBe(true);
 });
+
+test("img2img's noise is multiplied, by the field or the option", async () => {
+  const start = { init_images: [PICTURE], seed: 20 };
+  const [plain, once, louder, byOption] = [
+    await drawOne(start),
+    await drawOne({ ...start, initial_noise_multiplier: 1 }),
+    await drawOne({ ...start, initial_noise_multiplier: 1.3 }),
+    await drawOne({ ...start, override_settings: { initial_noise_multiplier: 1.3 } }),
+  ];
+  expect(once.equals(plain)).toBe(true);
+  expect(louder.equals(plain)).toBe(false);
+  expect(byOption.equals(louder)).toBe(true);
+});
