@@ -12,8 +12,9 @@ import { addModels, type Models } from "./models.ts";
 import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
-import { addSampling, type Guidance } from "./sampling.ts";
+import { addSampling, type Guidance, type Sampling } from "./sampling.ts";
 import { countedCalls, firstPass, img2imgPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
+import { addSoftMask, addSoftModel, type SoftStart } from "./soft-inpainting.ts";
 import { addStart, addStartGuidance, type StartPictures } from "./start-pictures.ts";
 
 export interface Generation {
@@ -83,8 +84,12 @@ export function buildGeneration(request: Generation): Graph {
   const builder = new GraphBuilder();
   const first = addPass(builder, request, firstPassOf(request));
   const second = request.hires && addPass(builder, request, secondPassOf(request, request.hires));
+  const softMasks: (() => Link)[] = [];
   for (const [index, seed] of request.seeds.entries()) {
-    let samples = addSampling(builder, { ...addBeginning(builder, request, first, index), seed });
+    const { soft, ...beginning } = addBeginning(builder, request, first, index);
+    const drawn = addSampling(builder, { ...beginning, seed });
+    if (soft) softMasks.push(() => addSoftMask(builder, { model: first.sampling.base.model, samples: drawn }, soft));
+    let samples = drawn;
     if (request.hires && second) {
       const { size, upscaler } = request.hires;
       const vaes = { decoder: first.decoder, encoder: second.encoder };
@@ -99,22 +104,32 @@ export function buildGeneration(request: Generation): Graph {
   }
   for (const [index, map] of (request.shownMaps ?? []).entries())
     builder.add("SaveImage", { images: addControlMap(builder, map), filename_prefix: `map_${index}` });
+  for (const [index, addMask] of softMasks.entries())
+    builder.add("SaveImage", { images: addMask(), filename_prefix: `mask_${index}` });
   return builder.graph;
 }
 
 /** From pure noise, or from a picture. */
-function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sampling }: AddedPass, index: number) {
+function addBeginning(
+  builder: GraphBuilder,
+  request: Generation,
+  { encoder, sampling }: AddedPass,
+  index: number,
+): Omit<Sampling, "seed"> & { soft?: SoftStart } {
   const { start, width, height, seeds } = request;
   const { emptyLatent } = familyOf(request.models.kind ?? UNREAD_CHECKPOINT);
   if (start === undefined)
     return { ...sampling, latent: builder.share(emptyLatent, { width, height, batch_size: 1 })(0) };
   // A1111 draws the noise under the mask of every batch from the first batch's seeds.
   const seed = seeds[index % start.batchSize]!;
-  const { model } = sampling.base;
+  const { base, refiner } = sampling;
+  const { latent, soft } = addStart(builder, start, index, { encoder, model: base.model, emptyLatent, seed });
   return {
     ...sampling,
-    latent: addStart(builder, start, index, { encoder, model, emptyLatent, seed }),
-    base: addStartGuidance(builder, start, index, sampling.base, encoder),
+    latent,
+    base: addStartGuidance(builder, start, index, { guidance: base, encoder, soft }),
+    ...(refiner && soft && { refiner: { ...refiner, model: addSoftModel(builder, refiner.model, soft) } }),
+    ...(soft && { soft }),
   };
 }
 

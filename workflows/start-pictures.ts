@@ -3,6 +3,7 @@ import type { Link } from "../runtime/comfyui/graph.ts";
 import { exactInteger } from "../runtime/json.ts";
 import type { GraphBuilder } from "./builder.ts";
 import type { Guidance } from "./sampling.ts";
+import { addSoftModel, type SoftInpainting, type SoftStart } from "./soft-inpainting.ts";
 
 export interface StartPictures {
   /** Files of the input folder, sides multiples of 8; with several, picture k of the batch starts from file k. */
@@ -20,30 +21,29 @@ export interface StartPictures {
 }
 
 export interface StartMask {
-  /** A grey file of the input folder: white is drawn over. Each latent cell has one value. */
+  /** A grey file of the input folder: white is drawn over. Each latent cell has one value; other than black and white only for soft inpainting. */
   file: string;
   /** What stands in place of the picture under the mask. */
   content: "picture" | "latent noise" | "latent nothing";
   /** The checkpoint was trained to see picture and mask (9 input channels). */
   isInpaintingModel: boolean;
-  /** A grey mask: how much a cell may change at which step (soft inpainting). */
-  isSoft: boolean;
+  soft?: SoftInpainting;
 }
 
-/** The latent that picture `index` starts from. @param seed of the noise under the mask. */
+/** What picture `index` starts from. @param seed of the noise under the mask. */
 export function addStart(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
   { encoder, model, emptyLatent, seed }: { encoder: Link; model: Link; emptyLatent: string; seed: bigint },
-): Link {
+): { latent: Link; soft?: SoftStart } {
   const pixels = addPicture(builder, start, index);
   let latent = builder.share("VAEEncode", { pixels, vae: encoder })(0);
   if (start.isStretched) {
     const stretch = { upscale_method: "bilinear", ...start.size, crop: "disabled" };
     latent = builder.share("LatentUpscale", { samples: latent, ...stretch })(0);
   }
-  if (start.mask === undefined) return latent;
+  if (start.mask === undefined) return { latent };
   const mask = addMask(builder, start.mask);
   if (start.mask.content !== "picture") {
     const zeros = addZeros(builder, start, emptyLatent);
@@ -51,21 +51,21 @@ export function addStart(
     const place = { x: 0, y: 0, resize_source: false };
     latent = builder.share("LatentCompositeMasked", { destination: latent, source, mask, ...place })(0);
   }
-  return builder.share("SetLatentNoiseMask", { samples: latent, mask })(0);
+  // A noise mask would be laid on beside the soft one.
+  if (start.mask.soft) return { latent, soft: { settings: start.mask.soft, original: latent, mask } };
+  return { latent: builder.share("SetLatentNoiseMask", { samples: latent, mask })(0) };
 }
 
-/** What the model is told of the picture and its mask, beside the prompts. */
+/** What the model is told of the picture and its mask, beside the prompts. @param encoder of the model's own. */
 export function addStartGuidance(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  guidance: Guidance,
-  encoder: Link,
+  { guidance, encoder, soft }: { guidance: Guidance; encoder: Link; soft?: SoftStart | undefined },
 ): Guidance {
   const { mask } = start;
-  if (mask === undefined) return guidance;
-  const model = mask.isSoft ? builder.share("DifferentialDiffusion", { model: guidance.model })(0) : guidance.model;
-  if (!mask.isInpaintingModel) return { ...guidance, model };
+  const model = soft ? addSoftModel(builder, guidance.model, soft) : guidance.model;
+  if (!mask?.isInpaintingModel) return { ...guidance, model };
   const { positive, negative } = guidance;
   const conditioning = builder.share("InpaintModelConditioning", {
     positive,

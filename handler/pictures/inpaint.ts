@@ -7,6 +7,7 @@ import { blurMask } from "./mask-blur.ts";
 import { applyOverlay } from "./overlay.ts";
 import { cropRaster, flatten, isSameSize, type Raster, type Size } from "./raster.ts";
 import { RESIZE_AND_FILL, resizePicture } from "./resize.ts";
+import { softOverlayMask } from "./soft-mask.ts";
 
 /** `resize_mode` "just resize (latent upscale)": pictures keep their size, the latent is resized. */
 export const LATENT_UPSCALE = 3;
@@ -48,8 +49,12 @@ export interface PreparedPictures {
   infotext: Record<string, string | number>;
   /** What A1111 tells the caller. */
   notes: string[];
-  /** The picture to return for one that the engine made, pixels outside the mask as they were. @param index Of it in its batch. */
-  restore(painted: Raster, index: number): Raster;
+  /**
+   * The picture to return for one that the engine made, pixels outside the mask as they were.
+   * @param index Of it in its batch.
+   * @param changed After soft inpainting, where it shows, in the place of the mask: white, with a pixel per cell of the latent.
+   */
+  restore(painted: Raster, index: number, changed?: Raster): Raster;
 }
 
 /** @throws EndpointError `invalid_request` for sizes that do not go together. */
@@ -77,9 +82,12 @@ export async function prepareInpaint(request: InpaintRequest): Promise<PreparedP
     region: masks?.region,
     infotext,
     notes: isBlank ? ['Unable to perform "Inpaint Only mask" because mask is blank, switch to img2img mode.'] : [],
-    restore(painted, index) {
+    restore(painted, index, changed) {
       const original = originals[index % originals.length];
-      return original ? applyOverlay(painted, original.picture, original.hiding, masks?.region) : painted;
+      if (original === undefined) return painted;
+      const region = masks?.region;
+      const hiding = changed ? softOverlayMask(changed, request, { size: original.picture, region }) : original.hiding;
+      return applyOverlay(painted, original.picture, hiding, region);
     },
   };
 }

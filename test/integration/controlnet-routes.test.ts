@@ -64,7 +64,7 @@ describe("lists", () => {
 
   test("scripts name the extension, for clients that look there", async () => {
     const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
-    expect(await get("/sdapi/v1/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
+    expect(await get("/sdapi/v1/scripts")).toEqual({ txt2img: scripts, img2img: ["soft inpainting", ...scripts] });
   });
 });
 

@@ -106,7 +106,7 @@ describe("lists", () => {
 
   test("scripts are those of A1111 whose work is done here, with what there is to choose from", async () => {
     const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
-    expect(await get("/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
+    expect(await get("/scripts")).toEqual({ txt2img: scripts, img2img: ["soft inpainting", ...scripts] });
     const choices: Record<string, string[]> = {
       Checkpoint: (await get<Model[]>("/sd-models")).map(({ title }) => title),
       "Sampling method": namesOf(await get<Item[]>("/samplers")),

@@ -1,13 +1,16 @@
 /** A1111's `POST /sdapi/v1/img2img`. */
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
 import { isInpaintingModel } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import type { SoftInpainting } from "../../../workflows/soft-inpainting.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pictures/inpaint.ts";
-import { decodeRaster, encodePng } from "../../pictures/raster.ts";
+import { decodeRaster, encodePng, isSameSize, type Raster } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
@@ -29,6 +32,7 @@ import {
   type SdapiRequest,
 } from "./parse.ts";
 import type { SdapiSettings } from "./settings.ts";
+import { checkSoftInpainting, readSoftInpainting, softParameters } from "./soft-inpainting.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
@@ -53,8 +57,8 @@ export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}
     delivery: deliveryOf(request),
     extraData: {},
     build: async (inventory) => {
-      prepared ??= preparePictures(fields, images);
-      return build(duringBuild(request, inventory), { pictures, batchSize }, await prepared, inventory);
+      const prepare = (isSoft: boolean) => (prepared ??= preparePictures(fields, images, isSoft));
+      return build(duringBuild(request, inventory), { pictures, batchSize, prepare }, inventory);
     },
   };
 }
@@ -65,7 +69,8 @@ interface Prepared {
   start: ControlStart;
 }
 
-async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<Prepared> {
+/** @param isSoft whether grey parts of the mask are kept in part. */
+async function preparePictures(fields: Img2ImgFields, images: readonly string[], isSoft: boolean): Promise<Prepared> {
   const initImages = images.map((text, index) => ({ field: `init_images.${index}`, text }));
   const maskImage = fields.mask === null ? [] : [{ field: "mask", text: fields.mask }];
   const rasters = await readRequestImages([...initImages, ...maskImage]);
@@ -83,9 +88,10 @@ async function preparePictures(fields: Img2ImgFields, images: readonly string[])
     fullRes: fields.inpaint_full_res,
     padding: fields.inpaint_full_res_padding,
     fill: fields.inpainting_fill,
-    maskRound: fields.mask_round,
+    maskRound: fields.mask_round && !isSoft,
   });
   const { region } = prepared;
+  if (isSoft && region === undefined) refuseOtherSize(fields, rasters.slice(0, images.length));
   const masked = mask && region && { region, mask: { width: mask.width, height: mask.height } };
   return {
     prepared,
@@ -102,6 +108,15 @@ function refuseSmallStretch({ resize_mode, width, height }: Img2ImgFields): void
   throw invalidField(field, `must be at least ${MIN_STRETCHED} with resize_mode ${LATENT_UPSCALE}`);
 }
 
+/** What shows is seen in the size that was asked for, and laid into the picture as it came. */
+function refuseOtherSize({ resize_mode, width, height }: Img2ImgFields, pictures: readonly Raster[]): void {
+  if (resize_mode !== LATENT_UPSCALE || pictures.every((picture) => isSameSize(picture, { width, height }))) return;
+  throw invalidField(
+    "resize_mode",
+    `${resize_mode} with soft inpainting needs a picture of ${width}x${height}; A1111 fails on it too`,
+  );
+}
+
 /** A1111's own words where there is none. */
 function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields): string[] {
   if (images === null) throw new EndpointError("not_found", "Init image not found");
@@ -111,17 +126,24 @@ function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields):
   return images;
 }
 
+interface Batch {
+  pictures: number;
+  batchSize: number;
+  prepare(isSoft: boolean): Promise<Prepared>;
+}
+
 async function build(
   request: SdapiRequest<Img2ImgFields>,
-  { pictures, batchSize }: { pictures: number; batchSize: number },
-  { prepared, start: controlStart }: Prepared,
+  { pictures, batchSize, prepare }: Batch,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
   const { fields, options, controlUnits, notes } = request;
   const { catalogue } = inventory;
-  for (const note of prepared.notes) notes.add(note);
   const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
+  const soft = softInpaintingOf(request, sampler, catalogue);
+  const { prepared, start: controlStart } = await prepare(soft !== undefined);
+  for (const note of prepared.notes) notes.add(note);
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
   const { size } = prepared;
@@ -137,7 +159,7 @@ async function build(
         file: mask.name,
         content: CONTENTS[fields.inpainting_fill]!,
         isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
-        isSoft: false,
+        ...(soft && { soft }),
       },
     }),
   };
@@ -177,6 +199,7 @@ async function build(
     denoisingStrength: fields.denoising_strength,
     shownMaps: controls.shownMaps.length,
     extraParameters: {
+      ...(soft && softParameters(soft)),
       ...controlParameters(controlUnits),
       "Denoising strength": fields.denoising_strength,
       ...distilledParameters(models, request.extensions),
@@ -187,15 +210,41 @@ async function build(
       ...emphasisParameters(request, common),
     },
   });
-  // Maps of ControlNets come after the pictures.
-  const retouch = async (picture: Buffer, index: number) =>
-    index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
-  const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
+  const isSoft = soft !== undefined && mask !== undefined;
+  const shown = pictures + controls.shownMaps.length;
+  // After the pictures come maps of ControlNets, and then the masks of soft inpainting, which nobody gets.
+  const retouch = async (drawn: readonly Buffer[], index: number) => {
+    const picture = drawn[index]!;
+    if (index >= pictures) return picture;
+    const changed = isSoft ? await decodeRaster(drawn[shown + index]!) : undefined;
+    return encodePng(prepared.restore(await decodeRaster(picture), index % batchSize, changed));
+  };
+  const isLaidBack = isSoft || (mask !== undefined && options.overlay_inpaint !== false);
+  const { compose = async (drawn) => drawn } = gridOf(request, { pictures, batchSize, size });
   return {
     graph,
     inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
     ...(isLaidBack && { retouch }),
-    ...gridOf(request, { pictures, batchSize, size }),
+    compose: (drawn) => compose(drawn.slice(0, shown)),
     ...answer,
   };
+}
+
+/** As asked for; nothing where lenient mode leaves it aside. */
+function softInpaintingOf(
+  { fields, notes }: SdapiRequest<Img2ImgFields>,
+  sampler: ResolvedSampler,
+  catalogue: Catalogue,
+): SoftInpainting | undefined {
+  const soft = readSoftInpainting(fields);
+  if (soft === undefined) return undefined;
+  const check = () => {
+    checkSoftInpainting(sampler, catalogue);
+    return soft;
+  };
+  return notes.orElse(
+    check,
+    () => undefined,
+    () => "the mask counts as without it",
+  );
 }

@@ -1,4 +1,4 @@
-"""What comfy-endpoint adds to ComfyUI: a node for A1111's control modes, and a route that says whether the thread that runs prompts is alive.
+"""What comfy-endpoint adds to ComfyUI: nodes for A1111's control modes and soft inpainting, and a route that says whether the thread that runs prompts is alive.
 
 ComfyUI answers every other request as if nothing were wrong after that thread has died, and an exit without a traceback
 (SystemExit in a node) leaves no line in the log either.
@@ -10,8 +10,11 @@ from aiohttp import web
 from server import PromptServer
 
 from .soft_control import ComfyEndpointSoftControl
+from .soft_inpainting import ComfyEndpointSoftInpaint, ComfyEndpointSoftInpaintMask
 
-NODE_CLASS_MAPPINGS = {"ComfyEndpointSoftControl": ComfyEndpointSoftControl}
+NODE_CLASS_MAPPINGS = {
+    node.__name__: node for node in (ComfyEndpointSoftControl, ComfyEndpointSoftInpaint, ComfyEndpointSoftInpaintMask)
+}
 
 
 class _Worker:

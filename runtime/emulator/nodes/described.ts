@@ -115,6 +115,7 @@ const guider = (classType: string, inputs: Inputs, positive: string, cfg: string
 });
 
 const SINGLES: Record<string, Outputs> = {
+  ComfyEndpointSoftInpaint: (classType, inputs) => [{ ...describe(classType, inputs.raw), mask: inputs.mask("mask") }],
   // Whatever the prompt was: zeroed is zeroed.
   ConditioningZeroOut: () => [
     { kind: "conditioning", fingerprint: "zero", text: "", hints: [] } satisfies Conditioning,
