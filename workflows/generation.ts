@@ -7,15 +7,16 @@ import { addControlMap, addControls, type Control, type ControlMap } from "./con
 import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
-import { familyOf, UNREAD_CHECKPOINT } from "./model-family.ts";
+import { addBlankConditioning } from "./inpainting-model.ts";
+import { familyOf, isInpaintingModel, UNREAD_CHECKPOINT } from "./model-family.ts";
 import { addModels, type Models } from "./models.ts";
 import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, type Guidance, type Sampling } from "./sampling.ts";
 import { countedCalls, firstPass, img2imgPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
-import { addSoftMask, addSoftModel, type SoftStart } from "./soft-inpainting.ts";
-import { addStart, addStartGuidance, type StartPictures } from "./start-pictures.ts";
+import { addSoftMask, type SoftStart } from "./soft-inpainting.ts";
+import { addStart, addStartModel, type StartPictures } from "./start-pictures.ts";
 
 export interface Generation {
   /** In A1111's syntax, without tags and comments. */
@@ -124,14 +125,20 @@ function addBeginning(
   const seed = seeds[index % start.batchSize]!;
   const { base, refiner } = sampling;
   const { latent, soft } = addStart(builder, start, index, { encoder, model: base.model, emptyLatent, seed });
+  const started = <G extends Guidance>(guidance: G, models: Models): G => {
+    const starting = { model: guidance.model, encoder, soft, isInpaintingModel: isForInpainting(models) };
+    return { ...guidance, model: addStartModel(builder, start, index, starting) };
+  };
   return {
     ...sampling,
     latent,
-    base: addStartGuidance(builder, start, index, { guidance: base, encoder, soft }),
-    ...(refiner && soft && { refiner: { ...refiner, model: addSoftModel(builder, refiner.model, soft) } }),
+    base: started(base, request.models),
+    ...(refiner && { refiner: started(refiner, request.refiner!.models) }),
     ...(soft && { soft }),
   };
 }
+
+const isForInpainting = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
 interface PassRequest {
   prompts: Prompts;
@@ -185,11 +192,9 @@ const raise = (refusal: EndpointError) => {
   throw refusal;
 };
 
-function addPass(
-  builder: GraphBuilder,
-  { cfgScale, distilledCfgScale, embeddings, isOldTiming = false, emphasis = "Original", refuse = raise }: Generation,
-  request: PassRequest,
-): AddedPass {
+function addPass(builder: GraphBuilder, generation: Generation, request: PassRequest): AddedPass {
+  const { cfgScale, distilledCfgScale, embeddings, isOldTiming = false } = generation;
+  const { emphasis = "Original", refuse = raise } = generation;
   const { prompts, fields, pass, size, refiner, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
@@ -209,6 +214,9 @@ function addPass(
   const scale = cfgScale / sampler.cfgDivisor;
   const guide = (models: Models) => {
     const links = addModels(builder, models);
+    // A second pass knows nothing of the first either.
+    if (generation.start === undefined && isForInpainting(models))
+      links.model = addBlankConditioning(builder, links.model, { vae: links.vae, size: size.drawn });
     const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
     const guidance = addGuidance(builder, { ...guiding, distilledCfgScale });
     const prompted = { positive: guidance.positive, negative: guidance.negative };

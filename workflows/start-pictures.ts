@@ -2,7 +2,7 @@
 import type { Link } from "../runtime/comfyui/graph.ts";
 import { exactInteger } from "../runtime/json.ts";
 import type { GraphBuilder } from "./builder.ts";
-import type { Guidance } from "./sampling.ts";
+import { addFullMask, addImageConditioning } from "./inpainting-model.ts";
 import { addSoftModel, type SoftInpainting, type SoftStart } from "./soft-inpainting.ts";
 
 export interface StartPictures {
@@ -18,6 +18,13 @@ export interface StartPictures {
   size: { width: number; height: number };
   isStretched: boolean;
   mask?: StartMask;
+  /** What an inpainting model is told. */
+  conditioning: {
+    /** A grey file of the input folder, of the pictures' size: white is drawn over. Undefined: all is. */
+    mask?: string;
+    /** How much of the picture the mask hides, 0 to 1. */
+    weight: number;
+  };
 }
 
 export interface StartMask {
@@ -25,8 +32,6 @@ export interface StartMask {
   file: string;
   /** What stands in place of the picture under the mask. */
   content: "picture" | "latent noise" | "latent nothing";
-  /** The checkpoint was trained to see picture and mask (9 input channels). */
-  isInpaintingModel: boolean;
   soft?: SoftInpainting;
 }
 
@@ -44,7 +49,7 @@ export function addStart(
     latent = builder.share("LatentUpscale", { samples: latent, ...stretch })(0);
   }
   if (start.mask === undefined) return { latent };
-  const mask = addMask(builder, start.mask);
+  const mask = addMask(builder, start.mask.file);
   if (start.mask.content !== "picture") {
     const zeros = addZeros(builder, start, emptyLatent);
     const source = start.mask.content === "latent noise" ? addNoise(builder, zeros, model, seed) : zeros;
@@ -56,32 +61,33 @@ export function addStart(
   return { latent: builder.share("SetLatentNoiseMask", { samples: latent, mask })(0) };
 }
 
-/** What the model is told of the picture and its mask, beside the prompts. @param encoder of the model's own. */
-export function addStartGuidance(
+/** The model as it draws from picture `index`. @param encoder VAE of the model that begins. */
+export function addStartModel(
   builder: GraphBuilder,
   start: StartPictures,
   index: number,
-  { guidance, encoder, soft }: { guidance: Guidance; encoder: Link; soft?: SoftStart | undefined },
-): Guidance {
-  const { mask } = start;
-  const model = soft ? addSoftModel(builder, guidance.model, soft) : guidance.model;
-  if (!mask?.isInpaintingModel) return { ...guidance, model };
-  const { positive, negative } = guidance;
-  const conditioning = builder.share("InpaintModelConditioning", {
-    positive,
-    negative,
+  {
+    model,
+    encoder,
+    soft,
+    isInpaintingModel,
+  }: { model: Link; encoder: Link; soft: SoftStart | undefined; isInpaintingModel: boolean },
+): Link {
+  const softened = soft ? addSoftModel(builder, model, soft) : model;
+  if (!isInpaintingModel) return softened;
+  const { mask, weight } = start.conditioning;
+  return addImageConditioning(builder, softened, {
     vae: encoder,
     pixels: addPicture(builder, start, index),
-    mask: addMask(builder, mask),
-    noise_mask: false,
+    mask: mask === undefined ? addFullMask(builder, start.size) : addMask(builder, mask),
+    weight,
   });
-  return { ...guidance, model, positive: conditioning(0), negative: conditioning(1) };
 }
 
 const addPicture = (builder: GraphBuilder, { files }: StartPictures, index: number): Link =>
   builder.share("LoadImage", { image: files[index % files.length]! })(0);
 
-const addMask = (builder: GraphBuilder, { file }: StartMask): Link =>
+const addMask = (builder: GraphBuilder, file: string): Link =>
   builder.share("LoadImageMask", { image: file, channel: "red" })(0);
 
 const addZeros = (builder: GraphBuilder, { size }: StartPictures, emptyLatent: string): Link =>

@@ -2,7 +2,7 @@
 import { EndpointError } from "../../runtime/errors.ts";
 import { expandCropRegion, getCropRegion, type Region } from "./crop-region.ts";
 import { fillMasked } from "./fill.ts";
-import { createBinaryMask, invertMask, LATENT_SCALE, latentMask, overlayMask } from "./mask.ts";
+import { createBinaryMask, invertMask, LATENT_SCALE, latentMask, overlayMask, roundMask } from "./mask.ts";
 import { blurMask } from "./mask-blur.ts";
 import { applyOverlay } from "./overlay.ts";
 import { cropRaster, flatten, isSameSize, type Raster, type Size } from "./raster.ts";
@@ -39,7 +39,7 @@ export interface PreparedPictures {
   pictures: Raster[];
   /** The latent's mask, of the size, grey and constant per latent pixel; missing where all of the picture is painted. */
   mask: Raster | undefined;
-  /** The mask before that, not rounded, of the size: A1111's `image_mask`, which inpainting models see. */
+  /** The mask before that, of the size, and black and white where masks are rounded: what inpainting models see. */
   imageMask: Raster | undefined;
   /** Of the latent, in pixels. */
   size: Size;
@@ -77,7 +77,7 @@ export async function prepareInpaint(request: InpaintRequest): Promise<PreparedP
   return {
     pictures,
     mask: masks && latentMask(masks.painted, size, request.maskRound),
-    imageMask: masks && cropToLatent(masks.painted),
+    imageMask: masks && cropToLatent(request.maskRound ? roundMask(masks.painted) : masks.painted),
     size,
     region: masks?.region,
     infotext,

@@ -22,6 +22,14 @@ const number = (value: number, max: number): InputSpec => [
   { default: value, min: 0, max, step: 0.01, round: false },
 ];
 
+const INPAINT_MODEL: Record<string, InputSpec> = {
+  model: ["MODEL"],
+  vae: ["VAE"],
+  pixels: ["IMAGE"],
+  mask: ["MASK"],
+  weight: number(1, 1),
+};
+
 const SOFT_INPAINT: Record<string, InputSpec> = {
   model: ["MODEL"],
   samples: ["LATENT"],
@@ -44,6 +52,7 @@ const SOFT_INPAINT_MASK: Record<string, InputSpec> = {
 
 export const OWN_CLASSES: Readonly<Record<string, OwnClass>> = Object.fromEntries(
   [
+    ownClass("ComfyEndpointInpaintModel", INPAINT_MODEL, "MODEL"),
     ownClass("ComfyEndpointSoftControl", { control_net: ["CONTROL_NET"] }, "CONTROL_NET"),
     ownClass("ComfyEndpointSoftInpaint", SOFT_INPAINT, "MODEL"),
     ownClass("ComfyEndpointSoftInpaintMask", SOFT_INPAINT_MASK, "IMAGE"),

@@ -3,13 +3,15 @@ import { readFileSync } from "node:fs";
 import type { Inventory } from "../../handler/request/request.ts";
 import { Catalogue } from "../../runtime/comfyui/catalogue.ts";
 import { createClient } from "../../runtime/comfyui/client.ts";
+import { OWN_CLASSES } from "../../runtime/emulator/own-classes.ts";
 import { modelFolder } from "./model-folder.ts";
 
 type Info = Record<string, { input: { required: Record<string, unknown[]> } }>;
 
-const objectInfo = JSON.parse(
-  readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8"),
-) as Info;
+const objectInfo = {
+  ...JSON.parse(readFileSync(new URL("../../runtime/emulator/object_info.json", import.meta.url), "utf8")),
+  ...OWN_CLASSES,
+} as Info;
 
 /** The inputs of ComfyUI's nodes that list a folder. */
 const LISTS: Readonly<Record<string, readonly (readonly [node: string, input: string])[]>> = {

@@ -109,13 +109,16 @@ function refuseSmallStretch({ resize_mode, width, height }: Img2ImgFields): void
 }
 
 /** What shows is seen in the size that was asked for, and laid into the picture as it came. */
-function refuseOtherSize({ resize_mode, width, height }: Img2ImgFields, pictures: readonly Raster[]): void {
-  if (resize_mode !== LATENT_UPSCALE || pictures.every((picture) => isSameSize(picture, { width, height }))) return;
-  throw invalidField(
-    "resize_mode",
-    `${resize_mode} with soft inpainting needs a picture of ${width}x${height}; A1111 fails on it too`,
-  );
+function refuseOtherSize(fields: Img2ImgFields, pictures: readonly Raster[]): void {
+  if (fields.resize_mode !== LATENT_UPSCALE || pictures.every((picture) => isSameSize(picture, fields))) return;
+  throw otherSize(fields, "soft inpainting");
 }
+
+const otherSize = ({ resize_mode, width, height }: Img2ImgFields, what: string) =>
+  invalidField(
+    "resize_mode",
+    `${resize_mode} with ${what} needs a picture of ${width}x${height}; A1111 fails on it too`,
+  );
 
 /** A1111's own words where there is none. */
 function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields): string[] {
@@ -125,6 +128,8 @@ function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields):
     throw invalidField("init_images", `bad number of images passed: ${images.length}; expecting ${most} or less`);
   return images;
 }
+
+const isForInpainting = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
 interface Batch {
   pictures: number;
@@ -146,7 +151,10 @@ async function build(
   for (const note of prepared.notes) notes.add(note);
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
+  const imageMask = prepared.imageMask && inputFile(await encodePng(prepared.imageMask));
   const { size } = prepared;
+  if (isForInpainting(models) && prepared.pictures.some((picture) => !isSameSize(picture, size)))
+    throw otherSize(fields, "an inpainting checkpoint");
   const start: StartPictures = {
     files: files.map(({ name }) => name),
     batchSize,
@@ -154,11 +162,14 @@ async function build(
     isFixedSteps: options.img2img_fix_steps ?? false,
     size,
     isStretched: fields.resize_mode === LATENT_UPSCALE,
+    conditioning: {
+      ...(imageMask && { mask: imageMask.name }),
+      weight: options.inpainting_mask_weight ?? 1,
+    },
     ...(mask && {
       mask: {
         file: mask.name,
         content: CONTENTS[fields.inpainting_fill]!,
-        isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
         ...(soft && { soft }),
       },
     }),
@@ -223,7 +234,7 @@ async function build(
   const { compose = async (drawn) => drawn } = gridOf(request, { pictures, batchSize, size });
   return {
     graph,
-    inputs: [...files, ...(mask ? [mask] : []), ...controls.inputs],
+    inputs: [...files, ...[mask, imageMask].filter((file) => file !== undefined), ...controls.inputs],
     ...(isLaidBack && { retouch }),
     compose: (drawn) => compose(drawn.slice(0, shown)),
     ...answer,

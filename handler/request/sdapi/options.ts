@@ -32,6 +32,7 @@ const honoured = z.object({
   forge_preset: orDefault(text),
   img2img_fix_steps: flag,
   overlay_inpaint: flag,
+  inpainting_mask_weight: ratio,
   return_grid: flag,
   grid_only_if_multiple: flag,
   grid_prevent_empty_spots: flag,

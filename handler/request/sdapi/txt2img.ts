@@ -1,5 +1,7 @@
 /** A1111's `POST /sdapi/v1/txt2img`. */
+import { EndpointError } from "../../../runtime/errors.ts";
 import { buildGeneration } from "../../../workflows/generation.ts";
+import { isInpaintingModel } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
@@ -55,6 +57,7 @@ async function build(
   const common = await readCommon(request, pictures, inventory);
   const { sampler, models, refiner, prompts, seeds } = common;
   const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
+  if (hires) refuseMaskWeight(request, hires.models);
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
   const size = { width: floorToMultiple(width, models), height: floorToMultiple(height, models) };
   const controls = await readControls(
@@ -115,6 +118,19 @@ async function build(
     ...gridOf(request, { pictures, batchSize: fields.batch_size, size: finalSize }),
     ...answer,
   };
+}
+
+/** A1111's second pass hides its own start in part then. */
+function refuseMaskWeight({ options, notes }: SdapiRequest, { kind }: Models): void {
+  if (kind === undefined || !isInpaintingModel(kind) || (options.inpainting_mask_weight ?? 1) === 1) return;
+  const field = "override_settings.inpainting_mask_weight";
+  notes.refuse(
+    new EndpointError(
+      "unsupported_feature",
+      `${field}: hires fix with an inpainting checkpoint is only available with the weight 1; leave it out`,
+      { details: { field } },
+    ),
+  );
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */

@@ -1,4 +1,4 @@
-"""What comfy-endpoint adds to ComfyUI: nodes for A1111's control modes and soft inpainting, and a route that says whether the thread that runs prompts is alive.
+"""What comfy-endpoint adds to ComfyUI: nodes for what A1111 does otherwise, and a route that says whether the thread that runs prompts is alive.
 
 ComfyUI answers every other request as if nothing were wrong after that thread has died, and an exit without a traceback
 (SystemExit in a node) leaves no line in the log either.
@@ -9,12 +9,17 @@ import threading
 from aiohttp import web
 from server import PromptServer
 
+from .inpaint_model import ComfyEndpointInpaintModel
 from .soft_control import ComfyEndpointSoftControl
 from .soft_inpainting import ComfyEndpointSoftInpaint, ComfyEndpointSoftInpaintMask
 
-NODE_CLASS_MAPPINGS = {
-    node.__name__: node for node in (ComfyEndpointSoftControl, ComfyEndpointSoftInpaint, ComfyEndpointSoftInpaintMask)
-}
+_NODES = (
+    ComfyEndpointInpaintModel,
+    ComfyEndpointSoftControl,
+    ComfyEndpointSoftInpaint,
+    ComfyEndpointSoftInpaintMask,
+)
+NODE_CLASS_MAPPINGS = {node.__name__: node for node in _NODES}
 
 
 class _Worker:
