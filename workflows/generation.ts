@@ -2,7 +2,7 @@
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
 import type { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
-import type { EncodingSize } from "./conditioning.ts";
+import type { AestheticScores, EncodingSize } from "./conditioning.ts";
 import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
 import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
@@ -28,6 +28,8 @@ export interface Generation {
   cfgScale: number;
   /** For models that are told a scale along with the prompt (Forge's `distilled_cfg_scale`). */
   distilledCfgScale?: number;
+  /** A1111's `sdxl_refiner_high_aesthetic_score` and `..._low_...`. */
+  aestheticScores?: AestheticScores;
   /** Pixels of the first pass, multiples of the model's `sizeMultiple`; of img2img, the pictures' own size counts. */
   width: number;
   height: number;
@@ -64,6 +66,9 @@ export interface Hires {
   steps: number;
   /** A1111's denoising strength, 0 to 1. */
   strength: number;
+  /** As in {@link Generation}, where it is another than the first pass's. */
+  cfgScale?: number;
+  distilledCfgScale?: number;
   sampler: ResolvedSampler;
   models: Models;
   controls?: readonly Control[];
@@ -145,6 +150,8 @@ interface PassRequest {
   fields: Prompts;
   pass: SamplingPass;
   models: Models;
+  cfgScale: number;
+  distilledCfgScale: number | undefined;
   size: EncodingSize;
   callsBefore?: number;
   refiner?: { models: Models; fromStep: number | undefined };
@@ -167,13 +174,16 @@ function firstPassOf(request: Generation): PassRequest {
     fields: { positive: "prompt", negative: "negative_prompt" },
     pass,
     models,
+    cfgScale: request.cfgScale,
+    distilledCfgScale: request.distilledCfgScale,
     size: { asked: request.askedSize ?? [width, height], drawn: [width, height] },
     controls,
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
 
-function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): PassRequest {
+function secondPassOf(request: Generation, hires: Hires): PassRequest {
+  const { refiner, sampler, steps } = request;
   const pass = secondPass(hires.sampler, hires.steps, hires.strength);
   const isRefined = refiner && refiner.passes !== "first";
   return {
@@ -181,6 +191,8 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
     fields: { positive: "hr_prompt", negative: "hr_negative_prompt" },
     pass,
     models: hires.models,
+    cfgScale: hires.cfgScale ?? request.cfgScale,
+    distilledCfgScale: hires.distilledCfgScale ?? request.distilledCfgScale,
     size: { asked: hires.size.upscaled, drawn: hires.size.final },
     controls: hires.controls ?? [],
     callsBefore: countedCalls(sampler, steps),
@@ -193,9 +205,8 @@ const raise = (refusal: EndpointError) => {
 };
 
 function addPass(builder: GraphBuilder, generation: Generation, request: PassRequest): AddedPass {
-  const { cfgScale, distilledCfgScale, embeddings, isOldTiming = false } = generation;
-  const { emphasis = "Original", refuse = raise } = generation;
-  const { prompts, fields, pass, size, refiner, callsBefore } = request;
+  const { embeddings, aestheticScores, isOldTiming = false, emphasis = "Original", refuse = raise } = generation;
+  const { prompts, fields, pass, cfgScale, distilledCfgScale, size, refiner, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
     pass: {
@@ -218,7 +229,7 @@ function addPass(builder: GraphBuilder, generation: Generation, request: PassReq
     if (generation.start === undefined && isForInpainting(models))
       links.model = addBlankConditioning(builder, links.model, { vae: links.vae, size: size.drawn });
     const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
-    const guidance = addGuidance(builder, { ...guiding, distilledCfgScale });
+    const guidance = addGuidance(builder, { ...guiding, distilledCfgScale, aestheticScores });
     const prompted = { positive: guidance.positive, negative: guidance.negative };
     const controlled = addControls(builder, prompted, request.controls, { pass, vae: links.vae });
     return { vae: links.vae, guidance: { ...guidance, ...controlled } };

@@ -5,7 +5,7 @@ import { fillMasked } from "./fill.ts";
 import { createBinaryMask, invertMask, LATENT_SCALE, latentMask, overlayMask, roundMask } from "./mask.ts";
 import { blurMask } from "./mask-blur.ts";
 import { applyOverlay } from "./overlay.ts";
-import { cropRaster, flatten, isSameSize, type Raster, type Size } from "./raster.ts";
+import { type Colour, cropRaster, flatten, isSameSize, type Raster, type Size } from "./raster.ts";
 import { RESIZE_AND_FILL, resizePicture } from "./resize.ts";
 import { softOverlayMask } from "./soft-mask.ts";
 
@@ -32,6 +32,8 @@ export interface InpaintRequest extends Size {
   /** `inpainting_fill`. */
   fill: number;
   maskRound: boolean;
+  /** Of transparent pictures: the option `img2img_background_color`. Default: white. */
+  background?: Colour | undefined;
 }
 
 export interface PreparedPictures {
@@ -66,7 +68,7 @@ export async function prepareInpaint(request: InpaintRequest): Promise<PreparedP
   const pictures: Raster[] = [];
   let hiding = masks?.hiding;
   for (const source of request.pictures) {
-    const original = resized(flatten(source), request, masks?.region);
+    const original = resized(flatten(source, request.background), request, masks?.region);
     // Once resized for one picture, it stays so for the next, as in A1111.
     if (hiding && !isSameSize(hiding, original)) hiding = resizePicture(request.resizeMode, hiding, original);
     if (hiding) originals.push({ picture: original, hiding });

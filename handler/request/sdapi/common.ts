@@ -1,5 +1,6 @@
 /** What A1111's txt2img and img2img draw with: sampler, prompts, models, seeds. */
 import { randomInt } from "node:crypto";
+import { AESTHETIC_SCORES, type AestheticScores } from "../../../workflows/conditioning.ts";
 import type { Prompts, Refiner } from "../../../workflows/generation.ts";
 import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
@@ -70,6 +71,13 @@ async function readRefiner(request: SdapiRequest, models: Models, inventory: Inv
 export function floorToMultiple(side: number, { kind = UNREAD_CHECKPOINT }: Models): number {
   const { sizeMultiple } = familyOf(kind);
   return Math.floor(side / sizeMultiple) * sizeMultiple;
+}
+
+/** What SDXL's refiner is told of its prompts. */
+export function aestheticScores({ options }: SdapiRequest): AestheticScores {
+  const positive = options.sdxl_refiner_high_aesthetic_score ?? AESTHETIC_SCORES.positive;
+  const negative = options.sdxl_refiner_low_aesthetic_score ?? AESTHETIC_SCORES.negative;
+  return { positive, negative };
 }
 
 /** The scale that some models are told along with the prompt, where the request has one. */

@@ -10,7 +10,7 @@ import type { Inventory } from "../request.ts";
 import type { Common } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
 import { refuseForFlow, schedulerFor } from "./model-limits.ts";
-import { withOtherCheckpoint } from "./models.ts";
+import { readHiresModules, withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 import { readSampler, samplerName } from "./sampler.ts";
@@ -57,8 +57,11 @@ export async function readHires(
           () => first,
           ({ checkpoint }) => `${checkpoint} is used`,
         );
-  const sampler = hiresSampler(request, common.sampler, second);
-  refuseForFlow({ models: second, sampler });
+  const modules = readHiresModules(request, inventory.catalogue);
+  const used = modules ? { ...withoutModules(second), ...modules } : second;
+  const sampler = hiresSampler(request, common.sampler, used);
+  refuseForFlow({ models: used, sampler });
+  const { hr_cfg, hr_distilled_cfg } = request.extensions;
   return {
     prompts,
     size,
@@ -66,9 +69,13 @@ export async function readHires(
     steps,
     strength,
     sampler,
-    models: { ...second, tokenMerging: common.tokenMerging.second },
+    ...(hr_cfg !== undefined && { cfgScale: hr_cfg }),
+    ...(hr_distilled_cfg !== undefined && { distilledCfgScale: hr_distilled_cfg }),
+    models: { ...used, tokenMerging: common.tokenMerging.second },
   };
 }
+
+const withoutModules = ({ vae: _, textEncoders: __, ...models }: Models): Models => models;
 
 function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue: Catalogue): HiresUpscaler {
   const models = catalogue.choices("UpscaleModelLoader", "model_name");

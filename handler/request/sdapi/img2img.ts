@@ -14,7 +14,7 @@ import { decodeRaster, encodePng, isSameSize, type Raster } from "../../pictures
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, readCommon } from "./common.ts";
+import { aestheticScores, distilled, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
@@ -57,7 +57,7 @@ export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}
     delivery: deliveryOf(request),
     extraData: {},
     build: async (inventory) => {
-      const prepare = (isSoft: boolean) => (prepared ??= preparePictures(fields, images, isSoft));
+      const prepare = (isSoft: boolean) => (prepared ??= preparePictures(request, images, isSoft));
       return build(duringBuild(request, inventory), { pictures, batchSize, prepare }, inventory);
     },
   };
@@ -70,7 +70,11 @@ interface Prepared {
 }
 
 /** @param isSoft whether grey parts of the mask are kept in part. */
-async function preparePictures(fields: Img2ImgFields, images: readonly string[], isSoft: boolean): Promise<Prepared> {
+async function preparePictures(
+  { fields, options }: SdapiRequest<Img2ImgFields>,
+  images: readonly string[],
+  isSoft: boolean,
+): Promise<Prepared> {
   const initImages = images.map((text, index) => ({ field: `init_images.${index}`, text }));
   const maskImage = fields.mask === null ? [] : [{ field: "mask", text: fields.mask }];
   const rasters = await readRequestImages([...initImages, ...maskImage]);
@@ -89,6 +93,7 @@ async function preparePictures(fields: Img2ImgFields, images: readonly string[],
     padding: fields.inpaint_full_res_padding,
     fill: fields.inpainting_fill,
     maskRound: fields.mask_round && !isSoft,
+    background: options.img2img_background_color,
   });
   const { region } = prepared;
   if (isSoft && region === undefined) refuseOtherSize(fields, rasters.slice(0, images.length));
@@ -186,6 +191,7 @@ async function build(
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),
+    aestheticScores: aestheticScores(request),
     ...size,
     askedSize: [fields.width, fields.height],
     sampler,

@@ -6,7 +6,7 @@ const listed = (names: string): string[] => names.trim().split(/\s+/);
 /** These change the picture, and cannot be honoured: only what asks for nothing passes. */
 export const UNAVAILABLE: readonly string[] = listed(`
   enable_quantization comma_padding_backtrack sdxl_clip_l_skip sdxl_crop_top sdxl_crop_left
-  sdxl_refiner_low_aesthetic_score sdxl_refiner_high_aesthetic_score use_old_emphasis_implementation
+  use_old_emphasis_implementation
   randn_source enable_batch_seeds no_dpmpp_sde_batch_determinism eta_noise_seed_delta
   tiling face_restoration img2img_color_correction img2img_extra_noise
   sd_unet sd_hypernetwork sd_lora lora_functional fp8_storage
@@ -16,7 +16,7 @@ export const UNAVAILABLE: readonly string[] = listed(`
   sd_noise_schedule use_downcasted_alpha_bar use_old_karras_scheduler_sigmas beta_dist_alpha beta_dist_beta
   ddim_discretize uni_pc_skip_type uni_pc_order uni_pc_lower_order_final
   postprocessing_enable_in_main_ui grid_background_color
-  img2img_background_color initial_noise_multiplier upscaler_for_img2img return_mask return_mask_composite
+  initial_noise_multiplier upscaler_for_img2img return_mask return_mask_composite
   forge_unet_storage_dtype
 `);
 

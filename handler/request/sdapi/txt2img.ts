@@ -5,7 +5,7 @@ import { isInpaintingModel } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { distilled, floorToMultiple, readCommon } from "./common.ts";
+import { aestheticScores, distilled, floorToMultiple, readCommon } from "./common.ts";
 import { readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import {
@@ -76,6 +76,7 @@ async function build(
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),
+    aestheticScores: aestheticScores(request),
     ...size,
     askedSize: [width, height],
     sampler,

@@ -37,6 +37,11 @@ test.each<[string, object, Record<string, unknown>]>([
   ],
   ["hires checkpoint", { ...HIRES, hr_checkpoint_name: "refiner" }, { ...PLAIN_HIRES, "Hires checkpoint": "refiner" }],
   [
+    "Forge's of hires",
+    { ...HIRES, hr_cfg: 5, hr_distilled_cfg: 3, hr_additional_modules: [] },
+    { ...PLAIN_HIRES, "Hires CFG Scale": 5, "Hires Module 1": "Built-in" },
+  ],
+  [
     "refiner",
     { refiner_checkpoint: "refiner", refiner_switch_at: 0.8 },
     { Refiner: "refiner", "Refiner switch at": 0.8 },

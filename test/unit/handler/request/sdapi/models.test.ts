@@ -113,6 +113,26 @@ describe("Forge's modules", () => {
     expect(inputsOf(graph, "VAELoader")).toEqual([{ vae_name: "ae.safetensors" }]);
   });
 
+  test("of a second pass", async () => {
+    const loaded = async (hr_additional_modules: unknown, own: string[] = ["ae"]) => {
+      const body = { enable_hr: true, denoising_strength: 0.5, hr_additional_modules, ...modules(...own) };
+      return inputsOf(await graphOf("flux-whole", body), "VAELoader").map(({ vae_name }) => vae_name);
+    };
+    const [ae, other] = ["ae.safetensors", "other.safetensors"];
+    expect(await loaded(null)).toEqual([ae]);
+    expect(await loaded(["Use same choices"])).toEqual([ae]);
+    expect(await loaded(["/models/VAE/other.safetensors"])).toEqual([ae, other]);
+    expect(await loaded(["other"], [])).toEqual([other]);
+    expect(await loaded([])).toEqual([ae]);
+    const decoder = (graph: Graph) => graph[(inputsOf(graph, "VAEDecode").at(-1)!["vae"] as [string, number])[0]]!;
+    const body = { enable_hr: true, denoising_strength: 0.5, hr_additional_modules: [], ...modules("ae") };
+    expect(decoder(await graphOf("flux-whole", body)).class_type).toBe("CheckpointLoaderSimple");
+    await expect(loaded(["nope"])).rejects.toMatchObject({
+      message: expect.stringContaining("no VAE or text encoder is called 'nope'"),
+      details: { field: "hr_additional_modules" },
+    });
+  });
+
   test("none are what the checkpoint has inside", async () => {
     expect(classesIn(await graphOf("flux-whole", modules()))).not.toContain("VAELoader");
   });
@@ -125,6 +145,29 @@ test("a distilled scale is told to models that take one, and only to them", asyn
   ]);
   expect(inputsOf(await graphOf("flux-whole", { cfg_scale: 1 }), "FluxGuidance")).toMatchObject([{ guidance: 3.5 }]);
   expect(classesIn(await graphOf("sdxl", { distilled_cfg_scale: 2 }))).not.toContain("FluxGuidance");
+});
+
+test("Forge's scales of a second pass", async () => {
+  const hires = { enable_hr: true, denoising_strength: 0.5, cfg_scale: 2, distilled_cfg_scale: 4 };
+  const scales = (graph: Graph) => inputsOf(graph, "KSampler").map(({ cfg }) => cfg);
+  const first = await graphOf("flux-whole", hires);
+  expect(scales(first)).toEqual([2, 2]);
+  const second = await graphOf("flux-whole", { ...hires, hr_cfg: 1, hr_distilled_cfg: 5 });
+  expect(scales(second)).toEqual([2, 1]);
+  expect(inputsOf(second, "FluxGuidance").map(({ guidance }) => guidance)).toEqual([4, 4, 5]);
+  expect(scales(await graphOf("sd1", { ...hires, hr_cfg: 9.5 }))).toEqual([2, 9.5]);
+});
+
+test("the scores that SDXL's refiner is told", async () => {
+  const scores = async (options: object) => {
+    const body = { refiner_checkpoint: "refiner", refiner_switch_at: 0.5, steps: 20, negative_prompt: "blurry" };
+    const graph = await graphOf("sdxl", { ...body, override_settings: options });
+    return inputsOf(graph, "CLIPTextEncodeSDXLRefiner").map(({ ascore }) => ascore);
+  };
+  expect(await scores({})).toEqual([6, 2.5]);
+  expect(await scores({ sdxl_refiner_low_aesthetic_score: 1, sdxl_refiner_high_aesthetic_score: 7.5 })).toEqual([
+    7.5, 1,
+  ]);
 });
 
 test("a flow has its own schedule, unless the request names one", async () => {
