@@ -6,7 +6,7 @@ import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts"
 import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
-import { refuseForFlow, schedulerFor } from "./model-limits.ts";
+import { schedulerFor, withinLimits } from "./model-limits.ts";
 import { readModelSource, withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
@@ -36,11 +36,13 @@ export async function readCommon(request: SdapiRequest, pictures: number, invent
   const clipSkip = options.CLIP_stop_at_last_layers ?? extensions.clip_skip ?? 1;
   const tokenMerging = readTokenMerging(request);
   const source = await readModelSource(request, inventory);
-  const models = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
+  const asked = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
   const name = samplerName(request);
-  const sampler = readSampler(request, name, schedulerFor(models, name, fields.scheduler));
-  const refiner = await readRefiner(request, models, inventory);
-  refuseForFlow({ models, sampler, refiner: refiner?.models });
+  const { models, sampler, refiner } = withinLimits(request, {
+    models: asked,
+    sampler: readSampler(request, name, schedulerFor(asked, name, fields.scheduler)),
+    refiner: await readRefiner(request, asked, inventory),
+  });
   const first = fields.seed >= 0 ? BigInt(fields.seed) : BigInt(randomInt(MAX_RANDOM_SEED + 1));
   const seeds = Array.from({ length: pictures }, (_, index) => BigInt.asUintN(64, first + BigInt(index)));
   return { sampler, written, prompts, models, tokenMerging, refiner, seeds };

@@ -9,7 +9,7 @@ import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
 import type { Common } from "./common.ts";
 import type { Txt2ImgFields } from "./fields.ts";
-import { refuseForFlow, schedulerFor } from "./model-limits.ts";
+import { schedulerFor, withinLimits } from "./model-limits.ts";
 import { readHiresModules, withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
@@ -58,9 +58,9 @@ export async function readHires(
           ({ checkpoint }) => `${checkpoint} is used`,
         );
   const modules = readHiresModules(request, inventory.catalogue);
-  const used = modules ? { ...withoutModules(second), ...modules } : second;
-  const sampler = hiresSampler(request, common.sampler, used);
-  refuseForFlow({ models: used, sampler });
+  const asked = modules ? { ...withoutModules(second), ...modules } : second;
+  const drawn = { models: asked, sampler: hiresSampler(request, common.sampler, asked) };
+  const { models: used, sampler } = withinLimits(request, drawn);
   const { hr_cfg, hr_distilled_cfg } = request.extensions;
   return {
     prompts,

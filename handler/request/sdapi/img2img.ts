@@ -182,9 +182,8 @@ async function build(
   const controls = await readControls(
     controlUnits,
     { first: size, start: controlStart, isRefined: refiner !== undefined },
-    catalogue,
+    { catalogue, notes },
   );
-  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     seeds,
@@ -217,7 +216,7 @@ async function build(
     shownMaps: controls.shownMaps.length,
     extraParameters: {
       ...(soft && softParameters(soft)),
-      ...controlParameters(controlUnits),
+      ...controlParameters(controls.units),
       "Denoising strength": fields.denoising_strength,
       ...distilledParameters(models, request.extensions),
       ...prepared.infotext,

@@ -67,9 +67,8 @@ async function build(
       ...(hires && { second: { width: hires.size.final[0], height: hires.size.final[1] } }),
       isRefined: refiner !== undefined,
     },
-    catalogue,
+    { catalogue, notes },
   );
-  for (const warning of controls.warnings) notes.add(warning);
   const graph = buildGeneration({
     prompts,
     seeds,
@@ -102,7 +101,7 @@ async function build(
     denoisingStrength: hires ? hires.strength : null,
     shownMaps: controls.shownMaps.length,
     extraParameters: {
-      ...controlParameters(controlUnits),
+      ...controlParameters(controls.units),
       ...distilledParameters(models, request.extensions),
       ...(hires && hiresParameters({ request, hires, common, title })),
       ...hashes.networks,

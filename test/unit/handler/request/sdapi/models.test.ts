@@ -3,6 +3,7 @@ import type { Inventory } from "../../../../../handler/request/request.ts";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import type { Graph } from "../../../../../runtime/comfyui/graph.ts";
 import { checkGraph } from "../../../../../workflows/check-graph.ts";
+import { completed, output } from "../../../../support/completed.ts";
 import { HEADERS } from "../../../../support/model-headers.ts";
 import { inventoryOf } from "../../../../support/model-inventory.ts";
 import { safetensorsFile } from "../../../../support/safetensors.ts";
@@ -203,6 +204,29 @@ test.each<[checkpoint: string, body: object, code: string, ...texts: string[]]>(
   const refusal = await graphOf(checkpoint, body).catch((error: unknown) => error);
   expect(refusal).toMatchObject({ code });
   for (const text of texts) expect((refusal as Error).message).toContain(text);
+});
+
+describe("in lenient mode", () => {
+  const answered = async (checkpoint: string, body: object) => {
+    const override_settings = { sd_model_checkpoint: checkpoint };
+    const request = parseTxt2Img({ seed: 5, steps: 4, override_settings, ...body }, { isLenient: true });
+    const built = await request.build(await inventoryOf(FILES));
+    const { warnings = [] } = built.encode(completed([output()])) as { warnings?: string[] };
+    return { graph: built.graph, warnings };
+  };
+
+  test.each<[checkpoint: string, body: object, same: object, warning: RegExp]>([
+    ["flux-whole", { sampler_name: "LCM" }, { sampler_name: "DPM++ 2M" }, /sampler "LCM" .*; DPM\+\+ 2M is used$/],
+    ["flux-whole", { clip_skip: 2 }, {}, /clip skip is not available.*; it is ignored$/],
+    ["flux-whole", { refiner_checkpoint: "refiner", refiner_switch_at: 0.5 }, {}, /there is no refiner$/],
+    ["sdxl", { refiner_checkpoint: "flux-whole" }, {}, /there is no refiner$/],
+  ])("%s with %j leaves it aside, with a warning", async (checkpoint, body, same, warning) => {
+    const { graph, warnings } = await answered(checkpoint, body);
+    const plain = await answered(checkpoint, same);
+    expect(graph).toEqual(plain.graph);
+    expect(warnings).toEqual([expect.stringMatching(warning)]);
+    expect(plain.warnings).toEqual([]);
+  });
 });
 
 describe("on an engine whose disk is not ours", () => {
