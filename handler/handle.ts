@@ -144,11 +144,12 @@ async function encodeAll(
   { files, texts }: Collected,
   engine: Engine,
   { convert }: Delivery,
-  { retouch = async (picture) => picture, compose }: BuiltGraph,
+  { retouch, compose }: BuiltGraph,
 ): Promise<Artifact[]> {
+  const pictures = await Promise.all(files.map(({ reference }) => engine.read(reference)));
   const read = files.map(async (file, index) => ({
     file,
-    bytes: await retouch(await engine.read(file.reference), index),
+    bytes: retouch ? await retouch(pictures, index) : pictures[index]!,
   }));
   const produced = compose ? await composed(await Promise.all(read), compose) : read;
   const encoded = produced.map(async (picture) => {

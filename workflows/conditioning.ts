@@ -14,8 +14,14 @@ export interface EncodingSize {
   drawn: readonly [width: number, height: number];
 }
 
-/** A1111's options `sdxl_refiner_high_aesthetic_score` and `..._low_...`, as they are unless they are set. */
-const AESTHETIC_SCORES = { positive: 6, negative: 2.5 };
+/** What SDXL's refiner is told along with each prompt: how well the picture is liked. */
+export interface AestheticScores {
+  positive: number;
+  negative: number;
+}
+
+/** A1111's. */
+export const AESTHETIC_SCORES: AestheticScores = { positive: 6, negative: 2.5 };
 
 /** How A1111 encodes for a kind of model: its modules/sd_models_xl.py get_learned_conditioning. */
 export function textEncoder(
@@ -23,11 +29,11 @@ export function textEncoder(
   clip: Link,
   kind: ModelKind,
   { asked, drawn }: EncodingSize,
-  side: "positive" | "negative",
+  { side, scores }: { side: "positive" | "negative"; scores: AestheticScores },
 ): TextEncoder {
   const [width, height] = asked;
   if (kind.family === "sdxlRefiner") {
-    const ascore = AESTHETIC_SCORES[side];
+    const ascore = scores[side];
     return (text) => builder.share("CLIPTextEncodeSDXLRefiner", { ascore, width, height, text, clip })(0);
   }
   if (kind.family === "sdxl" && (width !== drawn[0] || height !== drawn[1])) {

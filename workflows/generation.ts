@@ -2,19 +2,21 @@
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
 import type { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
-import type { EncodingSize } from "./conditioning.ts";
+import type { AestheticScores, EncodingSize } from "./conditioning.ts";
 import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
 import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
-import { familyOf, UNREAD_CHECKPOINT } from "./model-family.ts";
+import { addBlankConditioning } from "./inpainting-model.ts";
+import { familyOf, isInpaintingModel, UNREAD_CHECKPOINT } from "./model-family.ts";
 import { addModels, type Models } from "./models.ts";
 import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
-import { addSampling, addUnitNoise, type Guidance, type Noise } from "./sampling.ts";
+import { addSampling, addUnitNoise, type Guidance, type Noise, type Sampling } from "./sampling.ts";
 import { countedCalls, firstPass, img2imgPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
-import { addStart, addStartGuidance, type StartPictures } from "./start-pictures.ts";
+import { addSoftMask, type SoftStart } from "./soft-inpainting.ts";
+import { addStart, addStartModel, type StartPictures } from "./start-pictures.ts";
 
 export interface Generation {
   /** In A1111's syntax, without tags and comments. */
@@ -26,6 +28,8 @@ export interface Generation {
   cfgScale: number;
   /** For models that are told a scale along with the prompt (Forge's `distilled_cfg_scale`). */
   distilledCfgScale?: number;
+  /** A1111's `sdxl_refiner_high_aesthetic_score` and `..._low_...`. */
+  aestheticScores?: AestheticScores;
   /** Pixels of the first pass, multiples of the model's `sizeMultiple`; of img2img, the pictures' own size counts. */
   width: number;
   height: number;
@@ -62,6 +66,9 @@ export interface Hires {
   steps: number;
   /** A1111's denoising strength, 0 to 1. */
   strength: number;
+  /** As in {@link Generation}, where it is another than the first pass's. */
+  cfgScale?: number;
+  distilledCfgScale?: number;
   sampler: ResolvedSampler;
   models: Models;
   controls?: readonly Control[];
@@ -83,8 +90,12 @@ export function buildGeneration(request: Generation): Graph {
   const builder = new GraphBuilder();
   const first = addPass(builder, request, firstPassOf(request));
   const second = request.hires && addPass(builder, request, secondPassOf(request, request.hires));
+  const softMasks: (() => Link)[] = [];
   for (const [index, noise] of request.noises.entries()) {
-    let samples = addSampling(builder, { ...addBeginning(builder, request, first, index), noise });
+    const { soft, ...beginning } = addBeginning(builder, request, first, index);
+    const drawn = addSampling(builder, { ...beginning, noise });
+    if (soft) softMasks.push(() => addSoftMask(builder, { model: first.sampling.base.model, samples: drawn }, soft));
+    let samples = drawn;
     if (request.hires && second) {
       const { size, upscaler } = request.hires;
       const vaes = { decoder: first.decoder, encoder: second.encoder };
@@ -99,34 +110,49 @@ export function buildGeneration(request: Generation): Graph {
   }
   for (const [index, map] of (request.shownMaps ?? []).entries())
     builder.add("SaveImage", { images: addControlMap(builder, map), filename_prefix: `map_${index}` });
+  for (const [index, addMask] of softMasks.entries())
+    builder.add("SaveImage", { images: addMask(), filename_prefix: `mask_${index}` });
   return builder.graph;
 }
 
 /** From pure noise, or from a picture. */
-function addBeginning(builder: GraphBuilder, request: Generation, { encoder, sampling }: AddedPass, index: number) {
+function addBeginning(
+  builder: GraphBuilder,
+  request: Generation,
+  { encoder, sampling }: AddedPass,
+  index: number,
+): Omit<Sampling, "noise"> & { soft?: SoftStart } {
   const { start, width, height, noises } = request;
   const { emptyLatent } = familyOf(request.models.kind ?? UNREAD_CHECKPOINT);
   const size = { width, height, batch_size: noises[index]!.seeds.length };
   if (start === undefined) return { ...sampling, latent: builder.share(emptyLatent, size)(0) };
   // A1111 draws the noise under the mask of every batch from the first batch's seeds.
   const noise = noises[index % start.batchSize]!;
-  const { pass, base } = sampling;
+  const { pass, base, refiner } = sampling;
+  const addNoise = (zeros: Link) => addUnitNoise(builder, pass, noise, { model: base.model, zeros });
+  const { latent, soft } = addStart(builder, start, index, { encoder, emptyLatent, addNoise });
+  const started = <G extends Guidance>(guidance: G, models: Models): G => {
+    const starting = { model: guidance.model, encoder, soft, isInpaintingModel: isForInpainting(models) };
+    return { ...guidance, model: addStartModel(builder, start, index, starting) };
+  };
   return {
     ...sampling,
-    latent: addStart(builder, start, index, {
-      encoder,
-      emptyLatent,
-      addNoise: (zeros) => addUnitNoise(builder, pass, noise, { model: base.model, zeros }),
-    }),
-    base: addStartGuidance(builder, start, index, base, encoder),
+    latent,
+    base: started(base, request.models),
+    ...(refiner && { refiner: started(refiner, request.refiner!.models) }),
+    ...(soft && { soft }),
   };
 }
+
+const isForInpainting = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
 
 interface PassRequest {
   prompts: Prompts;
   fields: Prompts;
   pass: SamplingPass;
   models: Models;
+  cfgScale: number;
+  distilledCfgScale: number | undefined;
   size: EncodingSize;
   callsBefore?: number;
   refiner?: { models: Models; fromStep: number | undefined };
@@ -149,13 +175,16 @@ function firstPassOf(request: Generation): PassRequest {
     fields: { positive: "prompt", negative: "negative_prompt" },
     pass,
     models,
+    cfgScale: request.cfgScale,
+    distilledCfgScale: request.distilledCfgScale,
     size: { asked: request.askedSize ?? [width, height], drawn: [width, height] },
     controls,
     ...(isRefined && { refiner: { models: refiner.models, fromStep: refinerStep(pass, refiner.switch) } }),
   };
 }
 
-function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): PassRequest {
+function secondPassOf(request: Generation, hires: Hires): PassRequest {
+  const { refiner, sampler, steps } = request;
   const pass = secondPass(hires.sampler, hires.steps, hires.strength);
   const isRefined = refiner && refiner.passes !== "first";
   return {
@@ -163,6 +192,8 @@ function secondPassOf({ refiner, sampler, steps }: Generation, hires: Hires): Pa
     fields: { positive: "hr_prompt", negative: "hr_negative_prompt" },
     pass,
     models: hires.models,
+    cfgScale: hires.cfgScale ?? request.cfgScale,
+    distilledCfgScale: hires.distilledCfgScale ?? request.distilledCfgScale,
     size: { asked: hires.size.upscaled, drawn: hires.size.final },
     controls: hires.controls ?? [],
     callsBefore: countedCalls(sampler, steps),
@@ -174,12 +205,9 @@ const raise = (refusal: EndpointError) => {
   throw refusal;
 };
 
-function addPass(
-  builder: GraphBuilder,
-  { cfgScale, distilledCfgScale, embeddings, isOldTiming = false, emphasis = "Original", refuse = raise }: Generation,
-  request: PassRequest,
-): AddedPass {
-  const { prompts, fields, pass, size, refiner, callsBefore } = request;
+function addPass(builder: GraphBuilder, generation: Generation, request: PassRequest): AddedPass {
+  const { embeddings, aestheticScores, isOldTiming = false, emphasis = "Original", refuse = raise } = generation;
+  const { prompts, fields, pass, cfgScale, distilledCfgScale, size, refiner, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
     pass: {
@@ -198,8 +226,11 @@ function addPass(
   const scale = cfgScale / sampler.cfgDivisor;
   const guide = (models: Models) => {
     const links = addModels(builder, models);
+    // A second pass knows nothing of the first either.
+    if (generation.start === undefined && isForInpainting(models))
+      links.model = addBlankConditioning(builder, links.model, { vae: links.vae, size: size.drawn });
     const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
-    const guidance = addGuidance(builder, { ...guiding, distilledCfgScale });
+    const guidance = addGuidance(builder, { ...guiding, distilledCfgScale, aestheticScores });
     const prompted = { positive: guidance.positive, negative: guidance.negative };
     const controlled = addControls(builder, prompted, request.controls, { pass, vae: links.vae });
     return { vae: links.vae, guidance: { ...guidance, ...controlled } };

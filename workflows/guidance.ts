@@ -2,7 +2,15 @@
 import type { Link } from "../runtime/comfyui/graph.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { GraphBuilder } from "./builder.ts";
-import { addComposition, addNegative, addNothing, type EncodingSize, textEncoder } from "./conditioning.ts";
+import {
+  AESTHETIC_SCORES,
+  type AestheticScores,
+  addComposition,
+  addNegative,
+  addNothing,
+  type EncodingSize,
+  textEncoder,
+} from "./conditioning.ts";
 import { familyOf, isScaledLinear, type ModelKind } from "./model-family.ts";
 import type { ModelLinks } from "./models.ts";
 import type { PlannedPart, PlannedRange } from "./prompt-plan.ts";
@@ -17,6 +25,8 @@ export interface Guiding {
   scale: number;
   /** Forge's default if there is none. */
   distilledCfgScale: number | undefined;
+  /** A1111's if there are none. */
+  aestheticScores: AestheticScores | undefined;
   /** The request's fields of both prompts, for errors. */
   fields: { positive: string; negative: string };
   size: EncodingSize;
@@ -30,7 +40,8 @@ export const DEFAULT_DISTILLED_CFG = 3.5;
 export function addGuidance(builder: GraphBuilder, guiding: Guiding): Guidance {
   const { links, kind, positive, negative, scale, fields, size } = guiding;
   if (!isScaledLinear(kind)) refuseChanges(guiding);
-  const encoder = (side: "positive" | "negative") => textEncoder(builder, links.clip, kind, size, side);
+  const scores = guiding.aestheticScores ?? AESTHETIC_SCORES;
+  const encoder = (side: "positive" | "negative") => textEncoder(builder, links.clip, kind, size, { side, scores });
   const { conditioning, cfgFactor } = addComposition(builder, positive, encoder("positive"));
   const cfg = Number((scale * cfgFactor).toFixed(6));
   if (cfg > MAX_CFG)

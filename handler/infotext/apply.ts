@@ -50,6 +50,9 @@ const SOURCES: Record<"txt2img" | "img2img", Record<string, Source>> = {
     hr_scheduler: (parameters) => hiresSamplerOf(parameters).scheduler,
     hr_prompt: "Hires prompt",
     hr_negative_prompt: "Hires negative prompt",
+    // Forge's.
+    hr_cfg: "Hires CFG Scale",
+    hr_distilled_cfg: "Hires Distilled CFG Scale",
   },
   img2img: BOTH_TABS,
 };

@@ -183,7 +183,7 @@ function infotext(generation: SdapiGeneration, index: number): string {
       Model: stem(models.checkpoint),
       "VAE hash": hashes.vae,
       VAE: models.vae,
-      "Conditional mask weight": usesMask(models) ? new PythonFloat(1) : null,
+      "Conditional mask weight": usesMask(models) ? new PythonFloat(options.inpainting_mask_weight ?? 1) : null,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
       "Token merging ratio": tokenMerging.first || null,
       "Token merging ratio hr": tokenMerging.second || null,

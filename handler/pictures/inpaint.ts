@@ -2,11 +2,12 @@
 import { EndpointError } from "../../runtime/errors.ts";
 import { expandCropRegion, getCropRegion, type Region } from "./crop-region.ts";
 import { fillMasked } from "./fill.ts";
-import { createBinaryMask, invertMask, LATENT_SCALE, latentMask, overlayMask } from "./mask.ts";
+import { createBinaryMask, invertMask, LATENT_SCALE, latentMask, overlayMask, roundMask } from "./mask.ts";
 import { blurMask } from "./mask-blur.ts";
 import { applyOverlay } from "./overlay.ts";
-import { cropRaster, flatten, isSameSize, type Raster, type Size } from "./raster.ts";
+import { type Colour, cropRaster, flatten, isSameSize, type Raster, type Size } from "./raster.ts";
 import { RESIZE_AND_FILL, resizePicture } from "./resize.ts";
+import { softOverlayMask } from "./soft-mask.ts";
 
 /** `resize_mode` "just resize (latent upscale)": pictures keep their size, the latent is resized. */
 export const LATENT_UPSCALE = 3;
@@ -31,6 +32,8 @@ export interface InpaintRequest extends Size {
   /** `inpainting_fill`. */
   fill: number;
   maskRound: boolean;
+  /** Of transparent pictures: the option `img2img_background_color`. Default: white. */
+  background?: Colour | undefined;
 }
 
 export interface PreparedPictures {
@@ -38,7 +41,7 @@ export interface PreparedPictures {
   pictures: Raster[];
   /** The latent's mask, of the size, grey and constant per latent pixel; missing where all of the picture is painted. */
   mask: Raster | undefined;
-  /** The mask before that, not rounded, of the size: A1111's `image_mask`, which inpainting models see. */
+  /** The mask before that, of the size, and black and white where masks are rounded: what inpainting models see. */
   imageMask: Raster | undefined;
   /** Of the latent, in pixels. */
   size: Size;
@@ -48,8 +51,12 @@ export interface PreparedPictures {
   infotext: Record<string, string | number | null>;
   /** What A1111 tells the caller. */
   notes: string[];
-  /** The picture to return for one that the engine made, pixels outside the mask as they were. @param index Of it in its batch. */
-  restore(painted: Raster, index: number): Raster;
+  /**
+   * The picture to return for one that the engine made, pixels outside the mask as they were.
+   * @param index Of it in its batch.
+   * @param changed After soft inpainting, where it shows, in the place of the mask: white, with a pixel per cell of the latent.
+   */
+  restore(painted: Raster, index: number, changed?: Raster): Raster;
 }
 
 /** @throws EndpointError `invalid_request` for sizes that do not go together. */
@@ -61,7 +68,7 @@ export async function prepareInpaint(request: InpaintRequest): Promise<PreparedP
   const pictures: Raster[] = [];
   let hiding = masks?.hiding;
   for (const source of request.pictures) {
-    const original = resized(flatten(source), request, masks?.region);
+    const original = resized(flatten(source, request.background), request, masks?.region);
     // Once resized for one picture, it stays so for the next, as in A1111.
     if (hiding && !isSameSize(hiding, original)) hiding = resizePicture(request.resizeMode, hiding, original);
     if (hiding) originals.push({ picture: original, hiding });
@@ -72,14 +79,17 @@ export async function prepareInpaint(request: InpaintRequest): Promise<PreparedP
   return {
     pictures,
     mask: masks && latentMask(masks.painted, size, request.maskRound),
-    imageMask: masks && cropToLatent(masks.painted),
+    imageMask: masks && cropToLatent(request.maskRound ? roundMask(masks.painted) : masks.painted),
     size,
     region: masks?.region,
     infotext,
     notes: isBlank ? ['Unable to perform "Inpaint Only mask" because mask is blank, switch to img2img mode.'] : [],
-    restore(painted, index) {
+    restore(painted, index, changed) {
       const original = originals[index % originals.length];
-      return original ? applyOverlay(painted, original.picture, original.hiding, masks?.region) : painted;
+      if (original === undefined) return painted;
+      const region = masks?.region;
+      const hiding = changed ? softOverlayMask(changed, request, { size: original.picture, region }) : original.hiding;
+      return applyOverlay(painted, original.picture, hiding, region);
     },
   };
 }

@@ -20,6 +20,9 @@ function alphaOf(source: Raster): Raster {
 
 export const invertMask = (mask: Raster) => mapMask(mask, (value) => 255 - value);
 
+/** To black and white. */
+export const roundMask = (mask: Raster) => mapMask(mask, (value) => (value > 127 ? 255 : 0));
+
 /** What hides the original in the end, where the whole picture is painted: the mask, twice as white. */
 export const overlayMask = (mask: Raster) => mapMask(mask, (value) => Math.min(255, value * 2));
 
@@ -31,7 +34,7 @@ export const overlayMask = (mask: Raster) => mapMask(mask, (value) => Math.min(2
 export function latentMask(mask: Raster, size: Size, isRounded: boolean): Raster {
   const latent = { width: size.width / LATENT_SCALE, height: size.height / LATENT_SCALE };
   const small = resample(mask, latent, "bicubic");
-  const blocks = isRounded ? mapMask(small, (value) => (value > 127 ? 255 : 0)) : small;
+  const blocks = isRounded ? roundMask(small) : small;
   const result = blankRaster(size, 1);
   for (let row = 0, target = 0; row < size.height; row++) {
     const line = Math.trunc(row / LATENT_SCALE) * latent.width;

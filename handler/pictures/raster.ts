@@ -64,17 +64,18 @@ export function toRgb(source: Raster): Raster {
 /** `value / 255`, rounded, for products of two bytes; Pillow's integer arithmetic. */
 export const divide255 = (value: number) => (value + 128 + ((value + 128) >> 8)) >> 8;
 
-/** RGB on white (option `img2img_background_color`), as A1111's `images.flatten`. */
-export function flatten(source: Raster): Raster {
+export type Colour = readonly [red: number, green: number, blue: number];
+const WHITE: Colour = [255, 255, 255];
+
+/** RGB, with a colour where it is transparent, as A1111's `images.flatten`. */
+export function flatten(source: Raster, background = WHITE): Raster {
   if (source.channels !== 4) return toRgb(source);
   const { data } = source;
   const flat = blankRaster(source, 3);
   for (let into = 0, from = 0; into < flat.data.length; into += 3, from += 4) {
     const alpha = data[from + 3]!;
-    const white = 255 * (255 - alpha);
-    flat.data[into] = divide255(white + data[from]! * alpha);
-    flat.data[into + 1] = divide255(white + data[from + 1]! * alpha);
-    flat.data[into + 2] = divide255(white + data[from + 2]! * alpha);
+    for (const [channel, below] of background.entries())
+      flat.data[into + channel] = divide255(below * (255 - alpha) + data[from + channel]! * alpha);
   }
   return flat;
 }

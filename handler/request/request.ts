@@ -48,8 +48,8 @@ export interface BuiltGraph {
   graph: Graph;
   /** Pictures that the graph loads. */
   inputs?: readonly InputFile[];
-  /** What is done to picture `index` of the outputs, a PNG file, before it gets the format that was asked for. */
-  retouch?(picture: Buffer, index: number): Promise<Buffer>;
+  /** What is done to picture `index` of the outputs, PNG files, before it gets the format that was asked for. */
+  retouch?(pictures: readonly Buffer[], index: number): Promise<Buffer>;
   /** Makes of all pictures, PNG files, those that are delivered; after `retouch`. */
   compose?(pictures: Buffer[]): Promise<Buffer[]>;
   /** What is done to the outputs before they are delivered. */

@@ -49,6 +49,31 @@ export const OWN_CLASSES: Readonly<Record<string, NodeClass>> = {
     noised_at: float(0),
   }),
   ComfyEndpointSoftControl: ownClass("ComfyEndpointSoftControl", "CONTROL_NET", { control_net: ["CONTROL_NET"] }),
+  ComfyEndpointInpaintModel: ownClass("ComfyEndpointInpaintModel", "MODEL", {
+    model: ["MODEL"],
+    vae: ["VAE"],
+    pixels: ["IMAGE"],
+    mask: ["MASK"],
+    weight: float(1, 0, 1),
+  }),
+  ComfyEndpointSoftInpaint: ownClass("ComfyEndpointSoftInpaint", "MODEL", {
+    model: ["MODEL"],
+    samples: ["LATENT"],
+    mask: ["MASK"],
+    schedule_bias: float(1, 0, 100),
+    preservation: float(0.5, 0, 100),
+    contrast: float(4, 0, 100),
+  }),
+  ComfyEndpointSoftInpaintMask: ownClass("ComfyEndpointSoftInpaintMask", "IMAGE", {
+    model: ["MODEL"],
+    original: ["LATENT"],
+    samples: ["LATENT"],
+    mask: ["MASK"],
+    preservation: float(0.5, 0, 100),
+    mask_influence: float(0, 0, 1),
+    threshold: float(0.5, 0, 100),
+    contrast: float(2, 0, 100),
+  }),
 };
 
 /** Whether one of these files of model paths makes ComfyUI load them. */

@@ -62,8 +62,11 @@ describe("lists", () => {
   });
 
   test("scripts name the extension, for clients that look there", async () => {
-    const scripts = ["extra options", "refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
-    expect(await get("/sdapi/v1/scripts")).toEqual({ txt2img: scripts, img2img: scripts });
+    const scripts = ["refiner", "sampler", "seed", "controlnet m2m", "controlnet"];
+    expect(await get("/sdapi/v1/scripts")).toEqual({
+      txt2img: ["extra options", ...scripts],
+      img2img: ["extra options", "soft inpainting", ...scripts],
+    });
   });
 });
 

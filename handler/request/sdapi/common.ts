@@ -1,11 +1,12 @@
 /** What A1111's txt2img and img2img draw with: sampler, prompts, models, seeds. */
+import { AESTHETIC_SCORES, type AestheticScores } from "../../../workflows/conditioning.ts";
 import type { Prompts, Refiner } from "../../../workflows/generation.ts";
 import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
 import type { Inventory } from "../request.ts";
 import { whyInexact } from "./exactness.ts";
-import { refuseForFlow } from "./model-limits.ts";
+import { withinLimits } from "./model-limits.ts";
 import { readModelSource, withOtherCheckpoint } from "./models.ts";
 import type { SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
@@ -31,10 +32,17 @@ export async function readCommon(request: SdapiRequest, pictures: number, invent
   const clipSkip = options.CLIP_stop_at_last_layers ?? extensions.clip_skip ?? 1;
   const tokenMerging = readTokenMerging(request);
   const source = await readModelSource(request, inventory);
-  const models = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
-  const sampler = readSampler(request, { name: samplerName(request), scheduler: fields.scheduler, models }, inventory);
-  const refiner = await readRefiner(request, models, inventory);
-  refuseForFlow({ models, sampler, refiner: refiner?.models });
+  const asked = { ...source, ...networks, clipSkip, tokenMerging: tokenMerging.first };
+  const wish = { name: samplerName(request), scheduler: fields.scheduler, models: asked };
+  const { models, sampler, refiner } = withinLimits(
+    request,
+    {
+      models: asked,
+      sampler: readSampler(request, wish, inventory),
+      refiner: await readRefiner(request, asked, inventory),
+    },
+    inventory,
+  );
   return {
     sampler,
     written,
@@ -71,6 +79,13 @@ async function readRefiner(request: SdapiRequest, models: Models, inventory: Inv
 export function floorToMultiple(side: number, { kind = UNREAD_CHECKPOINT }: Models): number {
   const { sizeMultiple } = familyOf(kind);
   return Math.floor(side / sizeMultiple) * sizeMultiple;
+}
+
+/** What SDXL's refiner is told of its prompts. */
+export function aestheticScores({ options }: SdapiRequest): AestheticScores {
+  const positive = options.sdxl_refiner_high_aesthetic_score ?? AESTHETIC_SCORES.positive;
+  const negative = options.sdxl_refiner_low_aesthetic_score ?? AESTHETIC_SCORES.negative;
+  return { positive, negative };
 }
 
 /** The scale that some models are told along with the prompt, where the request has one. */

@@ -7,7 +7,7 @@ import type { Parameters } from "../../infotext/write.ts";
 import { answerSdapi } from "../../outputs/sdapi-response.ts";
 import type { Size } from "../../pictures/raster.ts";
 import type { BuiltGraph, Inventory } from "../request.ts";
-import { type Common, distilled } from "./common.ts";
+import { aestheticScores, type Common, distilled } from "./common.ts";
 import { type ControlledGeneration, type Controls, readControls } from "./controlnet/controls.ts";
 import { controlParameters } from "./controlnet/infotext.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
@@ -28,6 +28,8 @@ export interface Drawing {
   controlStart?: ControlStart;
   /** Null where no picture is started from. */
   denoisingStrength: number | null;
+  /** What scripts add to `info`, before all else. */
+  scriptParameters?: Parameters;
   /** What the route's own fields add to `info`. @param title A1111's short one of a model. */
   parameters(title: (models: Models) => string): Parameters;
 }
@@ -36,12 +38,11 @@ export interface Drawing {
 export async function draw(
   drawing: Drawing,
   inventory: Inventory,
-): Promise<Pick<BuiltGraph, "graph" | "finish" | "encode"> & { inputs: InputFile[] }> {
+): Promise<Pick<BuiltGraph, "graph" | "finish" | "encode"> & { inputs: InputFile[]; shownMaps: number }> {
   const { request, common, asked, hires } = drawing;
   const { fields, controlUnits, extensions, notes } = request;
   const { models, refiner } = common;
-  const controls = await readControls(controlUnits, controlled(drawing), inventory.catalogue);
-  for (const warning of controls.warnings) notes.add(warning);
+  const controls = await readControls(controlUnits, controlled(drawing), { catalogue: inventory.catalogue, notes });
   const graph = buildGeneration(generationOf(drawing, controls, inventory));
   const hashes = await readHashes(hires ? [models, hires.models] : [models], graph, inventory);
   const title = (other: Models) => shortTitle(other, inventory);
@@ -53,7 +54,8 @@ export async function draw(
     denoisingStrength: drawing.denoisingStrength,
     shownMaps: controls.shownMaps.length,
     extraParameters: {
-      ...controlParameters(controlUnits),
+      ...drawing.scriptParameters,
+      ...controlParameters(controls.units),
       ...distilledParameters(models, extensions),
       ...drawing.parameters(title),
       ...hashes.networks,
@@ -61,7 +63,7 @@ export async function draw(
       ...emphasisParameters(request, common),
     },
   });
-  return { graph, inputs: controls.inputs, ...answer };
+  return { graph, inputs: controls.inputs, shownMaps: controls.shownMaps.length, ...answer };
 }
 
 function controlled({ common, size, hires, controlStart }: Drawing): ControlledGeneration {
@@ -87,6 +89,7 @@ function generationOf(
     steps: fields.steps,
     cfgScale: fields.cfg_scale,
     ...distilled(request),
+    aestheticScores: aestheticScores(request),
     ...size,
     askedSize: [asked.width, asked.height],
     sampler,

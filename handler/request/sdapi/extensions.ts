@@ -7,6 +7,9 @@ const orUnset = <T extends z.ZodType>(schema: T) => z.preprocess((value) => valu
 export const extensionSchema = z.object({
   clip_skip: orUnset(integer(0, 24)),
   distilled_cfg_scale: orUnset(float(0, 100)),
+  hr_cfg: orUnset(float(0, 100)),
+  hr_distilled_cfg: orUnset(float(0, 100)),
+  hr_additional_modules: orUnset(z.array(text)),
   loras: orUnset(
     z.array(z.object({ name: text, strength_model: float().default(1), strength_clip: float().optional() })),
   ),

@@ -30,16 +30,38 @@ export function hiresParameters({ request, hires, common, title }: HiresGenerati
   return {
     "Denoising strength": hires.strength,
     ...(hires.models.checkpoint !== checkpoint && { "Hires checkpoint": title(hires.models) }),
+    ...modulesParameters(request.extensions),
     ...(other.samplerName !== sampler.samplerName && { "Hires sampler": other.samplerName }),
     // A1111 writes it as it was sent.
     ...(fields.hr_sampler_name === "" && { "Hires sampler": "" }),
     "Hires prompt": ifDifferent(own.positive, written.positive),
     "Hires negative prompt": ifDifferent(own.negative, written.negative),
+    ...(hires.cfgScale !== undefined && { "Hires CFG Scale": new PythonFloat(hires.cfgScale) }),
+    ...hiresDistilledParameters(hires),
     "Hires schedule type": ifDifferent(other.schedulerLabel, sampler.schedulerLabel),
     ...hires.size.parameter,
     ...(fields.hr_second_pass_steps > 0 && { "Hires steps": fields.hr_second_pass_steps }),
     ...(fields.hr_upscaler && { "Hires upscaler": fields.hr_upscaler }),
   };
+}
+
+/** Forge's. */
+function modulesParameters({ hr_additional_modules: modules }: ExtensionFields): Parameters {
+  if (modules === undefined) return {};
+  const names = modules.length === 0 ? ["Built-in"] : modules.map(fileStem);
+  return Object.fromEntries(names.map((name, index) => [`Hires Module ${index + 1}`, name]));
+}
+
+const fileStem = (path: string) =>
+  path
+    .split(/[/\\]/)
+    .at(-1)!
+    .replace(/\.[^.]+$/, "");
+
+/** Forge's. */
+function hiresDistilledParameters({ distilledCfgScale, models: { kind } }: Hires): Parameters {
+  if (distilledCfgScale === undefined || kind === undefined || !familyOf(kind).hasDistilledGuidance) return {};
+  return { "Hires Distilled CFG Scale": new PythonFloat(distilledCfgScale) };
 }
 
 /** Only where a prompt has brackets: A1111 looks no further. */

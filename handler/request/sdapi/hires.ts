@@ -10,8 +10,8 @@ import type { Inventory } from "../request.ts";
 import type { Common } from "./common.ts";
 import { whyInexact } from "./exactness.ts";
 import type { Txt2ImgFields } from "./fields.ts";
-import { refuseForFlow } from "./model-limits.ts";
-import { withOtherCheckpoint } from "./models.ts";
+import { withinLimits } from "./model-limits.ts";
+import { readHiresModules, withOtherCheckpoint } from "./models.ts";
 import { checkScheduleLength, type SdapiRequest } from "./parse.ts";
 import { takePromptNetworks, writtenPrompts } from "./prompts.ts";
 import { originOf, readSampler, samplerName } from "./sampler.ts";
@@ -59,9 +59,12 @@ export async function readHires(
           () => first,
           ({ checkpoint }) => `${checkpoint} is used`,
         );
-  const sampler = hiresSampler(request, second, inventory);
-  readVariation(request, whyInexact(inventory.catalogue, second));
-  refuseForFlow({ models: second, sampler });
+  const modules = readHiresModules(request, inventory.catalogue);
+  const asked = modules ? { ...withoutModules(second), ...modules } : second;
+  const drawn = { models: asked, sampler: hiresSampler(request, asked, inventory) };
+  const { models: used, sampler } = withinLimits(request, drawn, inventory);
+  readVariation(request, whyInexact(inventory.catalogue, used));
+  const { hr_cfg, hr_distilled_cfg } = request.extensions;
   return {
     prompts,
     size,
@@ -69,9 +72,13 @@ export async function readHires(
     steps,
     strength,
     sampler,
-    models: { ...second, tokenMerging: common.tokenMerging.second },
+    ...(hr_cfg !== undefined && { cfgScale: hr_cfg }),
+    ...(hr_distilled_cfg !== undefined && { distilledCfgScale: hr_distilled_cfg }),
+    models: { ...used, tokenMerging: common.tokenMerging.second },
   };
 }
+
+const withoutModules = ({ vae: _, textEncoders: __, ...models }: Models): Models => models;
 
 function findUpscaler({ fields, notes }: SdapiRequest<Txt2ImgFields>, catalogue: Catalogue): HiresUpscaler {
   const models = catalogue.choices("UpscaleModelLoader", "model_name");

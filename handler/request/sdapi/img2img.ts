@@ -1,10 +1,14 @@
 /** A1111's `POST /sdapi/v1/img2img`. */
+import type { Catalogue } from "../../../runtime/comfyui/catalogue.ts";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { inputFile } from "../../../runtime/input-files.ts";
 import { isInpaintingModel } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
+import type { ResolvedSampler } from "../../../workflows/sampler-names.ts";
+import type { SoftInpainting } from "../../../workflows/soft-inpainting.ts";
 import type { StartMask, StartPictures } from "../../../workflows/start-pictures.ts";
 import { LATENT_UPSCALE, type PreparedPictures, prepareInpaint } from "../../pictures/inpaint.ts";
-import { decodeRaster, encodePng } from "../../pictures/raster.ts";
+import { decodeRaster, encodePng, isSameSize, type Raster } from "../../pictures/raster.ts";
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
@@ -23,6 +27,7 @@ import {
   type SdapiRequest,
 } from "./parse.ts";
 import type { SdapiSettings } from "./settings.ts";
+import { checkSoftInpainting, readSoftInpainting, softParameters } from "./soft-inpainting.ts";
 
 /** Of `inpainting_fill`; the first fills with the colours around the mask, which is done to the picture. */
 const CONTENTS = ["picture", "picture", "latent noise", "latent nothing"] as const satisfies StartMask["content"][];
@@ -47,8 +52,8 @@ export function parseImg2Img(given: unknown, worker: Partial<SdapiSettings> = {}
     delivery: deliveryOf(request),
     extraData: {},
     build: async (inventory) => {
-      prepared ??= preparePictures(fields, images);
-      return build(duringBuild(request, inventory), { pictures, batchSize }, await prepared, inventory);
+      const prepare = (isSoft: boolean) => (prepared ??= preparePictures(request, images, isSoft));
+      return build(duringBuild(request, inventory), { pictures, batchSize, prepare }, inventory);
     },
   };
 }
@@ -59,7 +64,12 @@ interface Prepared {
   start: ControlStart;
 }
 
-async function preparePictures(fields: Img2ImgFields, images: readonly string[]): Promise<Prepared> {
+/** @param isSoft whether grey parts of the mask are kept in part. */
+async function preparePictures(
+  { fields, options }: SdapiRequest<Img2ImgFields>,
+  images: readonly string[],
+  isSoft: boolean,
+): Promise<Prepared> {
   const initImages = images.map((text, index) => ({ field: `init_images.${index}`, text }));
   const maskImage = fields.mask === null ? [] : [{ field: "mask", text: fields.mask }];
   const rasters = await readRequestImages([...initImages, ...maskImage]);
@@ -77,9 +87,11 @@ async function preparePictures(fields: Img2ImgFields, images: readonly string[])
     fullRes: fields.inpaint_full_res,
     padding: fields.inpaint_full_res_padding,
     fill: fields.inpainting_fill,
-    maskRound: fields.mask_round,
+    maskRound: fields.mask_round && !isSoft,
+    background: options.img2img_background_color,
   });
   const { region } = prepared;
+  if (isSoft && region === undefined) refuseOtherSize(fields, rasters.slice(0, images.length));
   const masked = mask && region && { region, mask: { width: mask.width, height: mask.height } };
   return {
     prepared,
@@ -96,6 +108,18 @@ function refuseSmallStretch({ resize_mode, width, height }: Img2ImgFields): void
   throw invalidField(field, `must be at least ${MIN_STRETCHED} with resize_mode ${LATENT_UPSCALE}`);
 }
 
+/** What shows is seen in the size that was asked for, and laid into the picture as it came. */
+function refuseOtherSize(fields: Img2ImgFields, pictures: readonly Raster[]): void {
+  if (fields.resize_mode !== LATENT_UPSCALE || pictures.every((picture) => isSameSize(picture, fields))) return;
+  throw otherSize(fields, "soft inpainting");
+}
+
+const otherSize = ({ resize_mode, width, height }: Img2ImgFields, what: string) =>
+  invalidField(
+    "resize_mode",
+    `${resize_mode} with ${what} needs a picture of ${width}x${height}; A1111 fails on it too`,
+  );
+
 /** A1111's own words where there is none. */
 function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields): string[] {
   if (images === null) throw new EndpointError("not_found", "Init image not found");
@@ -105,19 +129,31 @@ function initImagesOf({ init_images: images, batch_size: most }: Img2ImgFields):
   return images;
 }
 
+const isForInpainting = ({ kind }: Models) => kind !== undefined && isInpaintingModel(kind);
+
+interface Batch {
+  pictures: number;
+  batchSize: number;
+  prepare(isSoft: boolean): Promise<Prepared>;
+}
+
 async function build(
   request: SdapiRequest<Img2ImgFields>,
-  { pictures, batchSize }: { pictures: number; batchSize: number },
-  { prepared, start: controlStart }: Prepared,
+  { pictures, batchSize, prepare }: Batch,
   inventory: Inventory,
 ): Promise<BuiltGraph> {
   const { fields, options, notes } = request;
-  for (const note of prepared.notes) notes.add(note);
   const common = await readCommon(request, pictures, inventory);
-  const { models, noiseMultiplier } = common;
+  const { sampler, models, noiseMultiplier } = common;
+  const soft = softInpaintingOf(request, sampler, inventory.catalogue);
+  const { prepared, start: controlStart } = await prepare(soft !== undefined);
+  for (const note of prepared.notes) notes.add(note);
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
   const mask = prepared.mask && inputFile(await encodePng(prepared.mask));
+  const imageMask = prepared.imageMask && inputFile(await encodePng(prepared.imageMask));
   const { size } = prepared;
+  if (isForInpainting(models) && prepared.pictures.some((picture) => !isSameSize(picture, size)))
+    throw otherSize(fields, "an inpainting checkpoint");
   const start: StartPictures = {
     files: files.map(({ name }) => name),
     batchSize,
@@ -125,16 +161,19 @@ async function build(
     isFixedSteps: options.img2img_fix_steps ?? false,
     size,
     isStretched: fields.resize_mode === LATENT_UPSCALE,
+    conditioning: {
+      ...(imageMask && { mask: imageMask.name }),
+      weight: options.inpainting_mask_weight ?? 1,
+    },
     ...(mask && {
       mask: {
         file: mask.name,
         content: CONTENTS[fields.inpainting_fill] ?? "picture",
-        isInpaintingModel: models.kind !== undefined && isInpaintingModel(models.kind),
-        isSoft: false,
+        ...(soft && { soft }),
       },
     }),
   };
-  const { inputs, ...drawn } = await draw(
+  const { inputs, shownMaps, ...drawn } = await draw(
     {
       request,
       common,
@@ -143,6 +182,7 @@ async function build(
       start,
       controlStart,
       denoisingStrength: fields.denoising_strength,
+      scriptParameters: soft ? softParameters(soft) : {},
       parameters: () => ({
         "Denoising strength": fields.denoising_strength,
         ...(noiseMultiplier !== 1 && { "Noise multiplier": noiseMultiplier }),
@@ -151,14 +191,40 @@ async function build(
     },
     inventory,
   );
-  // Maps of ControlNets come after the pictures.
-  const retouch = async (picture: Buffer, index: number) =>
-    index >= pictures ? picture : encodePng(prepared.restore(await decodeRaster(picture), index % batchSize));
-  const isLaidBack = mask !== undefined && options.overlay_inpaint !== false;
+  const isSoft = soft !== undefined && mask !== undefined;
+  const shown = pictures + shownMaps;
+  // After the pictures come maps of ControlNets, and then the masks of soft inpainting, which nobody gets.
+  const retouch = async (made: readonly Buffer[], index: number) => {
+    const picture = made[index]!;
+    if (index >= pictures) return picture;
+    const changed = isSoft ? await decodeRaster(made[shown + index]!) : undefined;
+    return encodePng(prepared.restore(await decodeRaster(picture), index % batchSize, changed));
+  };
+  const isLaidBack = isSoft || (mask !== undefined && options.overlay_inpaint !== false);
+  const { compose = async (made) => made } = gridOf(request, { pictures, batchSize, size });
   return {
     ...drawn,
-    inputs: [...files, ...(mask ? [mask] : []), ...inputs],
+    inputs: [...files, ...[mask, imageMask].filter((file) => file !== undefined), ...inputs],
     ...(isLaidBack && { retouch }),
-    ...gridOf(request, { pictures, batchSize, size }),
+    compose: (made) => compose(made.slice(0, shown)),
   };
+}
+
+/** As asked for; nothing where lenient mode leaves it aside. */
+function softInpaintingOf(
+  { fields, notes }: SdapiRequest<Img2ImgFields>,
+  sampler: ResolvedSampler,
+  catalogue: Catalogue,
+): SoftInpainting | undefined {
+  const soft = readSoftInpainting(fields);
+  if (soft === undefined) return undefined;
+  const check = () => {
+    checkSoftInpainting(sampler, catalogue);
+    return soft;
+  };
+  return notes.orElse(
+    check,
+    () => undefined,
+    () => "the mask counts as without it",
+  );
 }

@@ -89,11 +89,26 @@ function claimedKind({ options, extensions }: SdapiRequest, isBare: boolean): Mo
   return { family, inputChannels, hasTextEncoders: !isBare, hasVae: !isBare };
 }
 
-/** Forge looks at file names only, whatever the folder. */
+/** Forge's word for those of the first pass. */
+const SAME_MODULES = "Use same choices";
+
+/** Forge's `hr_additional_modules`: none are the checkpoint's own. @returns undefined for those of the first pass. */
+export function readHiresModules(
+  { extensions, notes }: SdapiRequest,
+  catalogue: Catalogue,
+): Pick<Models, "vae" | "textEncoders"> | undefined {
+  const names = extensions.hr_additional_modules;
+  if (names === undefined || names.includes(SAME_MODULES)) return undefined;
+  const { vae, textEncoders } = findModules(names, catalogue, notes, "hr_additional_modules");
+  return { ...(vae !== undefined && { vae }), ...(textEncoders.length > 0 && { textEncoders }) };
+}
+
+/** Forge looks at file names only, whatever the folder. @param field for errors. */
 function findModules(
   names: readonly string[],
   catalogue: Catalogue,
   notes: Notes,
+  field = MODULES_OPTION,
 ): { vae?: string; textEncoders: string[] } {
   const vaes = catalogue.vaes;
   const encoders = catalogue.choices("CLIPLoader", "clip_name");
@@ -104,13 +119,13 @@ function findModules(
     const encoder = vae === undefined ? findNamed(name, encoders) : undefined;
     if (vae !== undefined && found.vae === undefined) found.vae = vae;
     else if (vae !== undefined)
-      throw new EndpointError("invalid_request", `${MODULES_OPTION}: ${found.vae} and ${vae} are both VAEs`, {
-        details: { field: MODULES_OPTION },
+      throw new EndpointError("invalid_request", `${field}: ${found.vae} and ${vae} are both VAEs`, {
+        details: { field },
       });
     else if (encoder !== undefined) found.textEncoders.push(encoder);
     else {
       const all = [...vaes, ...encoders];
-      notes.refuse(unknownModel(MODULES_OPTION, `no VAE or text encoder is called '${name}'`, all), leftOut());
+      notes.refuse(unknownModel(field, `no VAE or text encoder is called '${name}'`, all), leftOut());
     }
   }
   return found;

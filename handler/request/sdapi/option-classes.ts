@@ -6,16 +6,16 @@ const listed = (names: string): string[] => names.trim().split(/\s+/);
 /** These change the picture, and cannot be honoured: only what asks for nothing passes. */
 export const UNAVAILABLE: readonly string[] = listed(`
   enable_quantization comma_padding_backtrack sdxl_clip_l_skip sdxl_crop_top sdxl_crop_left
-  sdxl_refiner_low_aesthetic_score sdxl_refiner_high_aesthetic_score use_old_emphasis_implementation
+  use_old_emphasis_implementation
   enable_batch_seeds no_dpmpp_sde_batch_determinism
-  tiling face_restoration img2img_color_correction img2img_extra_noise inpainting_mask_weight
+  tiling face_restoration img2img_color_correction img2img_extra_noise
   sd_unet sd_hypernetwork sd_lora lora_functional fp8_storage
   sd_vae_encode_method sd_vae_decode_method
   s_min_uncond s_min_uncond_all skip_early_cond pad_cond_uncond pad_cond_uncond_v0 hires_fix_use_firstpass_conds
   sd_noise_schedule use_downcasted_alpha_bar use_old_karras_scheduler_sigmas
   ddim_discretize uni_pc_skip_type uni_pc_order uni_pc_lower_order_final
   postprocessing_enable_in_main_ui grid_background_color
-  img2img_background_color upscaler_for_img2img return_mask return_mask_composite
+  upscaler_for_img2img return_mask return_mask_composite
   forge_unet_storage_dtype
 `);
 

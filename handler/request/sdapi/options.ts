@@ -4,11 +4,13 @@ import { fieldErrors, notAvailable } from "../field-errors.ts";
 import type { Notes } from "./notes.ts";
 import { asksForNothing, IRRELEVANT, UNAVAILABLE } from "./option-classes.ts";
 import { isPictureOption } from "./picture-options.ts";
-import { boolean, float, integer, text } from "./values.ts";
+import { boolean, colour, float, integer, text } from "./values.ts";
 
 const orDefault = <T extends z.ZodType>(schema: T) => z.preprocess((value) => value ?? undefined, schema.optional());
 const flag = orDefault(boolean);
 const ratio = orDefault(float(0, 1));
+/** What ComfyUI takes. */
+const score = orDefault(float(0, 1000));
 
 /** Those about what is drawn; a file's format and the like are picture options. */
 const honoured = z.object({
@@ -31,6 +33,10 @@ const honoured = z.object({
   forge_preset: orDefault(text),
   img2img_fix_steps: flag,
   overlay_inpaint: flag,
+  inpainting_mask_weight: ratio,
+  img2img_background_color: orDefault(colour),
+  sdxl_refiner_low_aesthetic_score: score,
+  sdxl_refiner_high_aesthetic_score: score,
   return_grid: flag,
   grid_only_if_multiple: flag,
   grid_prevent_empty_spots: flag,

@@ -83,7 +83,7 @@ export function parseSdapi<F extends CommonFields>(
     extensions: extensions.data,
     options: parseOptions(allOptions, notes),
     pictureOptions: parsePictureOptions(allOptions),
-    controlUnits: parseControlUnits(fields.alwayson_scripts),
+    controlUnits: parseControlUnits(fields.alwayson_scripts, notes),
     worker: settings,
     notes,
   };

@@ -1,5 +1,6 @@
 /** A request's sampler, and in lenient mode what A1111 takes in its place. */
 import { EndpointError } from "../../../runtime/errors.ts";
+import { familyOf, UNREAD_CHECKPOINT } from "../../../workflows/model-family.ts";
 import type { Models } from "../../../workflows/models.ts";
 import {
   type ResolvedSampler,
@@ -10,7 +11,6 @@ import {
 import { SDAPI_SAMPLERS } from "../../../workflows/sdapi-samplers.ts";
 import type { Inventory } from "../request.ts";
 import { refuseInexact, scheduleOptions, whyInexact } from "./exactness.ts";
-import { schedulerFor } from "./model-limits.ts";
 import type { SdapiRequest } from "./parse.ts";
 
 export const samplerName = ({ fields }: SdapiRequest): string => fields.sampler_name || fields.sampler_index;
@@ -117,4 +117,11 @@ function withOtherVariant(resolved: ResolvedSampler): ResolvedSampler {
     sampler: UNI_PC_BH2,
     ...(exact && { exact: { ...exact, inputs: { ...exact.inputs, sampler_name: UNI_PC_BH2 } } }),
   };
+}
+
+/** The scheduler of a request; where it leaves that to the sampler, a flow's own is better than A1111's. */
+function schedulerFor({ kind }: Models, samplerName: string, scheduler: string | null): string | null {
+  const family = familyOf(kind ?? UNREAD_CHECKPOINT);
+  const wanted = scheduler || splitScheduler(samplerName).suffix;
+  return wanted && wanted.toLowerCase() !== "automatic" ? scheduler : (family.schedule ?? scheduler);
 }

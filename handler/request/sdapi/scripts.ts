@@ -1,8 +1,9 @@
-/** A1111's scripts: those of a bare installation do nothing or are not available, but many clients send some that are switched off; of extensions only ControlNet is there. */
+/** A1111's scripts: those of a bare installation do nothing or are not available, but many clients send some that are switched off; only ControlNet's and soft inpainting are there. */
 import { EndpointError } from "../../../runtime/errors.ts";
 import { isControlnet } from "./controlnet/units.ts";
 import type { CommonFields } from "./fields.ts";
 import type { Notes } from "./notes.ts";
+import { isSoftInpainting } from "./soft-inpainting.ts";
 
 /** Built-in scripts that do nothing when they are called over A1111's API, whatever their arguments. */
 export const IDLE_SCRIPTS = ["refiner", "seed", "sampler", "comments", "extra options", "hypertile"];
@@ -34,6 +35,7 @@ export function refuseScripts(tab: Tab, { script_name, alwayson_scripts }: Commo
       throw new EndpointError("invalid_request", "Cannot have a selectable script in the always on scripts params", {
         details: { field: "alwayson_scripts", script: title },
       });
+    if (tab === "img2img" && isSoftInpainting(title)) continue;
     if (isControlnet(title) || IDLE_SCRIPTS.includes(title.toLowerCase()) || isOff(script)) continue;
     notes.refuse(scriptRefusal("alwayson_scripts", title, false));
   }

@@ -1,4 +1,7 @@
 /** A1111's `POST /sdapi/v1/txt2img`. */
+import { EndpointError } from "../../../runtime/errors.ts";
+import { isInpaintingModel } from "../../../workflows/model-family.ts";
+import type { Models } from "../../../workflows/models.ts";
 import { notAvailable } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
 import { floorToMultiple, readCommon } from "./common.ts";
@@ -36,10 +39,11 @@ async function build(
   const common = await readCommon(request, pictures, inventory);
   const { models } = common;
   const hires = fields.enable_hr ? await readHires(request, common, inventory) : undefined;
+  if (hires) refuseMaskWeight(request, hires.models);
   const [width, height] = hires?.size.first ?? [fields.width, fields.height];
   const [finalWidth, finalHeight] = hires?.size.final ?? [width, height];
   const finalSize = { width: finalWidth, height: finalHeight };
-  const drawn = await draw(
+  const { shownMaps: _, ...drawn } = await draw(
     {
       request,
       common,
@@ -52,6 +56,19 @@ async function build(
     inventory,
   );
   return { ...drawn, ...gridOf(request, { pictures, batchSize: fields.batch_size, size: finalSize }) };
+}
+
+/** A1111's second pass hides its own start in part then. */
+function refuseMaskWeight({ options, notes }: SdapiRequest, { kind }: Models): void {
+  if (kind === undefined || !isInpaintingModel(kind) || (options.inpainting_mask_weight ?? 1) === 1) return;
+  const field = "override_settings.inpainting_mask_weight";
+  notes.refuse(
+    new EndpointError(
+      "unsupported_feature",
+      `${field}: hires fix with an inpainting checkpoint is only available with the weight 1; leave it out`,
+      { details: { field } },
+    ),
+  );
 }
 
 /** Old clients' way to a second pass; without one it is not clear what they ask for. */

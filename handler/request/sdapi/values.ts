@@ -62,6 +62,16 @@ export const float = (min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFI
   z.preprocess(asNumber, z.number(NOT_A_FLOAT).min(min, atLeast(min)).max(max, atMost(max)));
 export const boolean = z.preprocess(asBoolean, z.boolean("value could not be parsed to a boolean"));
 export const text = z.preprocess(asText, z.string("str type expected"));
+/** `#rgb` or `#rrggbb`, as web pages pick colours, to numbers up to 255. */
+export const colour = z
+  .string("str type expected")
+  .regex(/^#([0-9a-f]{3}|[0-9a-f]{6})$/i, "must be a colour like #ffffff")
+  .transform((hex): readonly [number, number, number] => {
+    const digits = hex.length === 4 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex;
+    const channel = (at: number) => Number.parseInt(digits.slice(at, at + 2), 16);
+    return [channel(1), channel(3), channel(5)];
+  });
+
 const MAX_PROMPT = 30_000;
 /** Longer ones take time that grows with the square of their brackets. */
 export const prompt = z.preprocess(

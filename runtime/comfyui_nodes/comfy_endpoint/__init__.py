@@ -1,5 +1,4 @@
-"""What comfy-endpoint adds to ComfyUI: nodes for A1111's noise, sigmas, samplers and control modes, and a route that says whether the
-thread that runs prompts is alive.
+"""What comfy-endpoint adds to ComfyUI: nodes for what A1111 does otherwise, and a route that says whether the thread that runs prompts is alive.
 
 ComfyUI answers every other request as if nothing were wrong after that thread has died, and an exit without a traceback
 (SystemExit in a node) leaves no line in the log either.
@@ -10,10 +9,18 @@ import threading
 from aiohttp import web
 from server import PromptServer
 
+from .inpaint_model import ComfyEndpointInpaintModel
 from .nodes import SAMPLING_NODES
 from .soft_control import ComfyEndpointSoftControl
+from .soft_inpainting import ComfyEndpointSoftInpaint, ComfyEndpointSoftInpaintMask
 
-NODE_CLASS_MAPPINGS = {**SAMPLING_NODES, "ComfyEndpointSoftControl": ComfyEndpointSoftControl}
+_NODES = (
+    ComfyEndpointInpaintModel,
+    ComfyEndpointSoftControl,
+    ComfyEndpointSoftInpaint,
+    ComfyEndpointSoftInpaintMask,
+)
+NODE_CLASS_MAPPINGS = {**SAMPLING_NODES, **{node.__name__: node for node in _NODES}}
 
 
 class _Worker:

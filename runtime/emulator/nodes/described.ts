@@ -18,7 +18,7 @@ import type { NodeImplementation } from "./node.ts";
 const ONE_OUTPUT = `
 UNETLoader VAELoader CLIPLoader DualCLIPLoader TripleCLIPLoader QuadrupleCLIPLoader ControlNetLoader DiffControlNetLoader CLIPVisionLoader
 StyleModelLoader GLIGENLoader HypernetworkLoader CLIPSetLastLayer CLIPMergeSimple CLIPMergeAdd CLIPMergeSubtract CLIPAttentionMultiply
-T5TokenizerOptions SetUnionControlNetType ComfyEndpointSoftControl CLIPVisionEncode ModelMergeSimple ModelMergeBlocks ModelMergeAdd ModelMergeSubtract
+T5TokenizerOptions SetUnionControlNetType ComfyEndpointSoftControl ComfyEndpointInpaintModel CLIPVisionEncode ModelMergeSimple ModelMergeBlocks ModelMergeAdd ModelMergeSubtract
 TomePatchModel FreeU FreeU_V2 CFGOverride HyperTile ModelSamplingDiscrete ModelSamplingContinuousEDM ModelSamplingContinuousV
 ModelSamplingStableCascade ModelSamplingSD3 ModelSamplingAuraFlow ModelSamplingFlux ModelNoiseScale RescaleCFG ModelComputeDtype
 PatchModelAddDownscale SelfAttentionGuidance PerpNeg DifferentialDiffusion PerturbedAttentionGuidance UNetSelfAttentionMultiply
@@ -144,6 +144,7 @@ const guider = (classType: string, inputs: Inputs, positive: string, cfg: string
 });
 
 const SINGLES: Record<string, Outputs> = {
+  ComfyEndpointSoftInpaint: (classType, inputs) => [{ ...describe(classType, inputs.raw), mask: inputs.mask("mask") }],
   // Whatever the prompt was: zeroed is zeroed.
   ConditioningZeroOut: () => [
     { kind: "conditioning", fingerprint: "zero", text: "", hints: [] } satisfies Conditioning,

@@ -7,6 +7,8 @@ export interface Described {
   kind: "described";
   /** Hash over the class and all inputs that led here. */
   fingerprint: string;
+  /** Of a model that draws only where it is white. */
+  mask?: MaskBatch;
 }
 
 export interface Conditioning extends Omit<Described, "kind"> {
@@ -64,10 +66,11 @@ function contentOf(part: unknown): string | Uint8Array {
   return JSON.stringify(part);
 }
 
-/** The description of what `classType` makes from `inputs`. */
+/** The description of what `classType` makes from `inputs`. A model stays masked. */
 export function describe(classType: string, inputs: Record<string, unknown>): Described {
   const parts = Object.keys(inputs)
     .sort()
     .flatMap((name) => [name, inputs[name]]);
-  return { kind: "described", fingerprint: fingerprint(classType, ...parts) };
+  const { mask } = (inputs["model"] ?? {}) as Partial<Described>;
+  return { kind: "described", fingerprint: fingerprint(classType, ...parts), ...(mask && { mask }) };
 }

@@ -1,9 +1,9 @@
 /** Nodes that lay one latent over another, or noise over a latent. */
 import { type Described, fingerprint, type Latent } from "./diffusion-values.ts";
 import { type Inputs, pure } from "./inputs.ts";
-import type { NodeImplementation } from "./node.ts";
+import type { ImageBatch, NodeImplementation } from "./node.ts";
 import { paint } from "./paint.ts";
-import { imageOf, mapValues, newMask, place, rasterOf, repeatToBatch } from "./raster.ts";
+import { imageOf, mapValues, newImage, newMask, place, rasterOf, repeatToBatch } from "./raster.ts";
 import { resize } from "./resample.ts";
 
 const CELL = 8;
@@ -41,7 +41,36 @@ function addNoise(inputs: Inputs): Latent {
   return { ...latent, samples: imageOf(samples), empty: false };
 }
 
+/** Brightness, 0 to 1, as the distance that a real model's latents would have. */
+const DISTANCE = 8;
+
+/** A pixel per cell: the brighter, the more the cell changed, by the real node's formula without its filters. */
+function changes(inputs: Inputs): unknown {
+  const [before, after] = [inputs.value<Latent>("original").samples, inputs.value<Latent>("samples").samples];
+  const [width, height] = [after.width / CELL, after.height / CELL];
+  const { data: shares } = resize(rasterOf(inputs.mask("mask")), width, height, "nearest-exact");
+  const influence = inputs.number("mask_influence");
+  const result = newImage(1, height, width, 3);
+  for (let cell = 0; cell < width * height; cell++) {
+    const scale = 0.5 * (1 - influence) + (1 - shares[cell]! ** (inputs.number("preservation") / 2)) * influence;
+    const half = inputs.number("threshold") * (scale / (1.00001 - scale));
+    const distance = DISTANCE * meanChange(before, after, (cell % width) * CELL, Math.floor(cell / width) * CELL);
+    const kept = distance === 0 ? 1 : 1 / (1 + (distance / half) ** inputs.number("contrast"));
+    result.data.fill(1 - kept, cell * 3, cell * 3 + 3);
+  }
+  return result;
+}
+
+function meanChange(before: ImageBatch, after: ImageBatch, left: number, top: number): number {
+  let change = 0;
+  for (let row = top; row < top + CELL; row++)
+    for (let at = (row * after.width + left) * 3; at < (row * after.width + left + CELL) * 3; at++)
+      change += Math.abs(after.data[at]! - before.data[at]!);
+  return change / (CELL * CELL * 3);
+}
+
 export const LATENT_LAYERS: Record<string, NodeImplementation> = {
   LatentCompositeMasked: pure((inputs) => [compositeMasked(inputs)]),
   AddNoise: pure((inputs) => [addNoise(inputs)]),
+  ComfyEndpointSoftInpaintMask: pure((inputs) => [changes(inputs)]),
 };

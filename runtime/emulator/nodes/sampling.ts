@@ -10,7 +10,7 @@ import {
   type Sigmas,
 } from "./diffusion-values.ts";
 import { effectful, type Inputs } from "./inputs.ts";
-import { type ImageBatch, type NodeContext, NodeError, type NodeImplementation } from "./node.ts";
+import { type ImageBatch, type MaskBatch, type NodeContext, NodeError, type NodeImplementation } from "./node.ts";
 import { paint } from "./paint.ts";
 import { batchSlice, concatBatch, imageOf, mapValues, rasterOf, repeatToBatch, toBytes } from "./raster.ts";
 import { resize } from "./resample.ts";
@@ -20,6 +20,8 @@ const PREVIEW_SIZE = 512;
 interface Sampling {
   /** Fingerprint of model, sampler, scheduler and their settings. */
   engine: string;
+  /** Of the model. */
+  mask?: MaskBatch | undefined;
   positive: Conditioning;
   negative: Conditioning | undefined;
   cfg: number;
@@ -39,9 +41,9 @@ async function sample(sampling: Sampling, context: NodeContext): Promise<Latent>
     await context.progress(step, steps, () => preview(painted, step / steps));
   }
   const opacity = latent.empty ? 1 : denoise ** 2;
+  const given = latent.noiseMask ?? sampling.mask;
   const mask =
-    latent.noiseMask &&
-    repeatToBatch(resize(rasterOf(latent.noiseMask), painted.width, painted.height, "bilinear"), painted.batch);
+    given && repeatToBatch(resize(rasterOf(given), painted.width, painted.height, "bilinear"), painted.batch);
   const { data: init } = latent.samples;
   const samples = mapValues(painted, (value, index) => {
     const share = opacity * (mask?.data[Math.floor(index / 3)] ?? 1);
@@ -118,8 +120,10 @@ const kSamplerAdvanced = effectful(async (inputs, context) => {
 });
 
 function commonOf(inputs: Inputs, seed: string) {
+  const model = inputs.value<Described>("model");
   return {
-    engine: fingerprint(inputs.value<Described>("model"), inputs.text("sampler_name"), inputs.text("scheduler")),
+    engine: fingerprint(model, inputs.text("sampler_name"), inputs.text("scheduler")),
+    mask: model.mask,
     positive: inputs.value<Conditioning>("positive"),
     negative: inputs.value<Conditioning>("negative"),
     cfg: inputs.number("cfg", 8),

@@ -30,6 +30,19 @@ test.each(Object.entries(TWO_CHECKPOINT_SHAPES))("%s", async (_, body) => {
   expect(response.status, await response.text()).toBe(200);
 });
 
+test("Forge's scale of a second pass counts, comes back from the infotext, and a VAE of its own is told", async () => {
+  const body = quickTxt2Img({ prompt: "a fox", seed: 3, enable_hr: true, denoising_strength: 0.7, hr_scale: 1.5 });
+  const own = { hr_cfg: 2, hr_additional_modules: ["tiny-vae"] };
+  const [same, scaled, both] = await Promise.all(
+    [{}, { hr_cfg: 2 }, own].map((fields) => txt2img({ ...body, ...fields })),
+  );
+  expect(same!.pictures[0]!.data.equals(scaled!.pictures[0]!.data)).toBe(false);
+  expect(both!.info["extra_generation_params"]).toMatchObject({ "Hires CFG Scale": 2, "Hires Module 1": "tiny-vae" });
+  const infotext = (scaled!.info["infotexts"] as string[])[0];
+  const again = await txt2img({ infotext, width: body["width"], height: body["height"] });
+  expect(again.pictures[0]!.data.equals(scaled!.pictures[0]!.data)).toBe(true);
+});
+
 test("hires fix gives A1111's size, and names its settings", async () => {
   const body = { width: 128, enable_hr: true, denoising_strength: 0.5, hr_resize_x: 100, hr_resize_y: 100 };
   const { pictures, info } = await txt2img(quickTxt2Img(body));

@@ -259,6 +259,56 @@ test("custom sampling draws from guider, sigmas and noise", async () => {
   expect(bytesOf(await pictureOf(custom(1)))).not.toEqual(bytesOf(await pictureOf(custom(2))));
 });
 
+describe("our nodes", () => {
+  const START: Graph = {
+    start: { class_type: "EmptyImage", inputs: { width: 64, height: 64, batch_size: 1, color: 0x808080 } },
+    encoded: { class_type: "VAEEncode", inputs: { pixels: ["start", 0], vae: ["model", 2] } },
+    black: { class_type: "SolidMask", inputs: { value: 0, width: 64, height: 64 } },
+    white: { class_type: "SolidMask", inputs: { value: 1, width: 32, height: 64 } },
+    mask: {
+      class_type: "MaskComposite",
+      inputs: { destination: ["black", 0], source: ["white", 0], x: 0, y: 0, operation: "add" },
+    },
+  };
+  const told = { model: ["lora", 0], vae: ["model", 2], pixels: ["start", 0], mask: ["mask", 0], weight: 1 };
+  const soft = { model: ["lora", 0], samples: ["encoded", 0], mask: ["mask", 0], schedule_bias: 1 };
+  const compared = { model: ["soft", 0], original: ["encoded", 0], samples: ["sampler", 0], mask: ["mask", 0] };
+  const NODES: Graph = {
+    ...START,
+    told: { class_type: "ComfyEndpointInpaintModel", inputs: told },
+    soft: { class_type: "ComfyEndpointSoftInpaint", inputs: { ...soft, preservation: 0.5, contrast: 4 } },
+    compared: {
+      class_type: "ComfyEndpointSoftInpaintMask",
+      inputs: { ...compared, preservation: 0.5, mask_influence: 0, threshold: 0.5, contrast: 2 },
+    },
+  };
+  const drawn = (changes: Changes = {}, node = "picture") => pictureOf(txt2img(changes, NODES), node);
+
+  test("an inpainting model draws by what it is told", async () => {
+    const sampler = { model: ["told", 0] };
+    const changes: Changes[] = [
+      { sampler },
+      { sampler, told: { mask: ["black", 0] } },
+      { sampler, told: { weight: 0.5 } },
+      { sampler, start: { color: 0 } },
+    ];
+    const pictures = await Promise.all(changes.map((change) => drawn(change)));
+    expect(new Set(pictures.map((picture) => bytesOf(picture).toString("base64"))).size).toBe(4);
+  });
+
+  test("soft inpainting leaves what is not masked, and shows where the picture changed", async () => {
+    const changes = { sampler: { model: ["soft", 0], latent_image: ["encoded", 0] } };
+    const [picture, start] = [await drawn(changes), await drawn(changes, "start")];
+    const column = ({ data, width }: ImageBatch, x: number) => data.filter((_, at) => Math.floor(at / 3) % width === x);
+    expect(column(picture, 60)).toEqual(column(start, 60));
+    expect(column(picture, 5)).not.toEqual(column(start, 5));
+    const mask = await drawn(changes, "compared");
+    expect([mask.width, mask.height]).toEqual([8, 8]);
+    expect(Math.max(...column(mask, 7))).toBe(0);
+    expect(Math.min(...column(mask, 1))).toBeGreaterThan(0);
+  });
+});
+
 test("every file says that no model drew it, beside the prompt and the workflow", async () => {
   const save: Graph = {
     save: { class_type: "SaveImage", inputs: { images: ["picture", 0], filename_prefix: "sub/%width%x%height%" } },

@@ -7,13 +7,14 @@ import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
+import { SOFT_INPAINT_NODES } from "../../../../workflows/soft-inpainting.ts";
 import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
 import { listCheckpoints, type ModelFile, SHORT_HASH, titleOf } from "../../../request/sdapi/checkpoints.ts";
 import { controlNetFiles } from "../../../request/sdapi/controlnet/models.ts";
 import { describeEmbedding } from "../../../request/sdapi/embeddings.ts";
 import { describeLora } from "../../../request/sdapi/loras.ts";
 import FLAGS from "../../../sdapi-flags.json" with { type: "json" };
-import { SCRIPTS, scriptInfo } from "./scripts.ts";
+import { scriptInfo, scriptNames } from "./scripts.ts";
 import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tables.ts";
 
 /** A client that lists while ComfyUI starts waits for so long. */
@@ -48,7 +49,10 @@ const LISTED: Readonly<Record<string, Answer>> = {
     vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engine, "vae", file) })),
   "/loras": async (engine, catalogue) => await eachLora(engine, catalogue),
   "/script-info": (engine, catalogue) =>
-    scriptInfo(listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title)),
+    scriptInfo(
+      listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title),
+      hasSoftInpainting(catalogue),
+    ),
   "/hypernetworks": (engine, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")
@@ -77,7 +81,8 @@ const LISTED: Readonly<Record<string, Answer>> = {
   "/scripts": (_, catalogue) => {
     // Clients take the first name, of a script that is not available itself, for the sign that units are.
     const controlnet = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
-    return { txt2img: [...SCRIPTS.txt2img, ...controlnet], img2img: [...SCRIPTS.img2img, ...controlnet] };
+    const { txt2img, img2img } = scriptNames(hasSoftInpainting(catalogue));
+    return { txt2img: [...txt2img, ...controlnet], img2img: [...img2img, ...controlnet] };
   },
   "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
 };
@@ -105,6 +110,8 @@ export async function servingCatalogue(context: Context, engine: Engine): Promis
     clearTimeout(clock);
   }
 }
+
+const hasSoftInpainting = (catalogue: Catalogue) => SOFT_INPAINT_NODES.every((node) => catalogue.has(node));
 
 /** The model that an option names. */
 export const checkpointOf = (file: string, catalogue: Catalogue): ModelFile =>

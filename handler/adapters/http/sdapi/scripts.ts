@@ -2,9 +2,17 @@
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 
 /** The first has nothing to do: A1111 asks for the options of its own web page there. */
-const NAMES = ["extra options", "refiner", "sampler", "seed"] as const;
+const EXTRA_OPTIONS = "extra options";
+const SOFT_INPAINTING = "soft inpainting";
+const OF_BOTH = ["refiner", "sampler", "seed"] as const;
 
-export const SCRIPTS = { txt2img: NAMES, img2img: NAMES };
+/** @param hasSoftInpainting whether this ComfyUI has the nodes. */
+export const scriptNames = (hasSoftInpainting: boolean): Record<"txt2img" | "img2img", readonly Name[]> => ({
+  txt2img: [EXTRA_OPTIONS, ...OF_BOTH],
+  img2img: [EXTRA_OPTIONS, ...(hasSoftInpainting ? ([SOFT_INPAINTING] as const) : []), ...OF_BOTH],
+});
+
+type Name = (typeof OF_BOTH)[number] | typeof EXTRA_OPTIONS | typeof SOFT_INPAINTING;
 
 interface Limits {
   minimum?: number;
@@ -23,12 +31,21 @@ const argument = (label: string, value: unknown, { minimum, maximum, step, choic
 });
 
 /** @param checkpoints their titles. */
-export function scriptInfo(checkpoints: readonly string[]): object[] {
+export function scriptInfo(checkpoints: readonly string[], hasSoftInpainting: boolean): object[] {
   const samplers = SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui).map(({ name }) => name);
   const schedulers = SDAPI_SCHEDULERS.map(({ label }) => label);
   const seedSize = { minimum: 0, maximum: 2048, step: 8 };
-  const args: Record<(typeof NAMES)[number], object[]> = {
-    "extra options": [],
+  const args: Record<Name, object[]> = {
+    [EXTRA_OPTIONS]: [],
+    [SOFT_INPAINTING]: [
+      argument("Soft inpainting", false),
+      argument("Schedule bias", 1, { minimum: 0, maximum: 8, step: 0.1 }),
+      argument("Preservation strength", 0.5, { minimum: 0, maximum: 8, step: 0.05 }),
+      argument("Transition contrast boost", 4, { minimum: 1, maximum: 32, step: 0.5 }),
+      argument("Mask influence", 0, { minimum: 0, maximum: 1, step: 0.05 }),
+      argument("Difference threshold", 0.5, { minimum: 0, maximum: 8, step: 0.25 }),
+      argument("Difference contrast", 2, { minimum: 0, maximum: 8, step: 0.25 }),
+    ],
     refiner: [
       argument("Refiner", false),
       argument("Checkpoint", "", { choices: checkpoints }),
@@ -48,7 +65,7 @@ export function scriptInfo(checkpoints: readonly string[]): object[] {
       argument("Resize seed from height", 0, seedSize),
     ],
   };
-  return [false, true].flatMap((is_img2img) =>
-    NAMES.map((name) => ({ name, is_alwayson: true, is_img2img, args: args[name] })),
-  );
+  const { txt2img, img2img } = scriptNames(hasSoftInpainting);
+  const describe = (is_img2img: boolean) => (name: Name) => ({ name, is_alwayson: true, is_img2img, args: args[name] });
+  return [...txt2img.map(describe(false)), ...img2img.map(describe(true))];
 }

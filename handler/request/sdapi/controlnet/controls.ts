@@ -4,10 +4,11 @@ import { EndpointError } from "../../../../runtime/errors.ts";
 import type { InputFile } from "../../../../runtime/input-files.ts";
 import { type Control, type ControlMap, SOFT_CONTROL } from "../../../../workflows/controlnet.ts";
 import type { Size } from "../../../pictures/raster.ts";
+import type { Notes } from "../notes.ts";
 import { controlNetName, findControlNet } from "./models.ts";
-import { type DrawnMap, drawMap, readUnitPicture, type Start } from "./pictures.ts";
+import { drawMap, readUnitPicture, type Start } from "./pictures.ts";
 import { CONTROL_MODES, UNION_TYPES } from "./unit-fields.ts";
-import type { ControlUnit } from "./units.ts";
+import { type ControlUnit, unitLeftOut } from "./units.ts";
 
 /** What a request draws: pixels of its passes, and where it starts. */
 export interface ControlledGeneration {
@@ -26,32 +27,52 @@ export interface Controls {
   /** Those that the answer shows, after the pictures. */
   shownMaps: ControlMap[];
   inputs: InputFile[];
-  /** What is done otherwise than in A1111. */
-  warnings: string[];
+  /** Those that are drawn with: in lenient mode perhaps not all. */
+  units: ControlUnit[];
 }
+
+const withRefiner = () =>
+  new EndpointError(
+    "unsupported_feature",
+    "refiner_checkpoint: a refiner beside ControlNet units is not available; leave one of them out",
+    { details: { field: "refiner_checkpoint" } },
+  );
 
 const [BALANCED, , CONTROL_FIRST] = CONTROL_MODES;
 
-/** @throws EndpointError `unknown_model`, `invalid_request`, `unsupported_feature`. */
+/**
+ * @param notes are told what is done otherwise than in A1111.
+ * @throws EndpointError `unknown_model`, `invalid_request`, `unsupported_feature`.
+ */
 export async function readControls(
   units: readonly ControlUnit[],
   { first, second, start, isRefined }: ControlledGeneration,
-  catalogue: Catalogue,
+  { catalogue, notes }: { catalogue: Catalogue; notes: Notes },
 ): Promise<Controls> {
-  if (isRefined && units.length > 0)
-    throw new EndpointError(
-      "unsupported_feature",
-      "refiner_checkpoint: a refiner beside ControlNet units is not available; leave one of them out",
-      { details: { field: "refiner_checkpoint" } },
-    );
-  const controls: Controls = { first: [], second: [], shownMaps: [], inputs: [], warnings: [] };
+  const controls: Controls = { first: [], second: [], shownMaps: [], inputs: [], units: [] };
+  if (isRefined && units.length > 0) {
+    notes.refuse(withRefiner(), "the units are left out");
+    return controls;
+  }
+  const readUnit = async (unit: ControlUnit) => ({
+    control: controlOf(unit, catalogue, notes),
+    picture: await readUnitPicture(unit, start, first),
+  });
   for (const unit of units) {
-    const control = controlOf(unit, catalogue);
-    const picture = await readUnitPicture(unit, start, first);
+    const read = await notes.orElseAsync(
+      () => readUnit(unit),
+      () => undefined,
+      unitLeftOut,
+    );
+    if (read === undefined) continue;
+    const { control, picture } = read;
+    controls.units.push(unit);
     const { hr_option, save_detected_map } = unit.fields;
     const draw = async (canvas: Size, resolutionCanvas: Size) => {
       const drawn = await drawMap(unit, picture, canvas, resolutionCanvas);
-      keep(controls, unit, drawn, save_detected_map);
+      controls.inputs.push(drawn.input);
+      for (const warning of drawn.warnings) notes.add(`${unit.field}: ${warning}`);
+      if (save_detected_map) controls.shownMaps.push(drawn.map);
       return drawn.map;
     };
     // The extension shows the larger map first.
@@ -61,27 +82,24 @@ export async function readControls(
     if (hiresMap && hr_option !== "Low res only")
       controls.second.push({
         ...control,
-        isSoft: softInHires(unit, control, catalogue, controls.warnings),
+        isSoft: softInHires(unit, control, catalogue, notes),
         map: hiresMap,
       });
   }
-  controls.warnings = [...new Set(controls.warnings)];
   return controls;
 }
 
-function keep(controls: Controls, { field }: ControlUnit, { map, input, warnings }: DrawnMap, isShown: boolean): void {
-  controls.inputs.push(input);
-  controls.warnings.push(...warnings.map((warning) => `${field}: ${warning}`));
-  if (isShown) controls.shownMaps.push(map);
-}
-
-function controlOf({ field, fields }: ControlUnit, catalogue: Catalogue): Omit<Control, "map"> {
-  const isSoft = fields.control_mode !== BALANCED;
-  if (isSoft && !catalogue.has(SOFT_CONTROL))
-    throw new EndpointError(
-      "unsupported_feature",
-      `${field}.control_mode: '${fields.control_mode}' needs the node ${SOFT_CONTROL}, which this ComfyUI has not; "${BALANCED}" is available`,
-      { details: { field: `${field}.control_mode`, available: [BALANCED] } },
+function controlOf({ field, fields }: ControlUnit, catalogue: Catalogue, notes: Notes): Omit<Control, "map"> {
+  const wantsSoft = fields.control_mode !== BALANCED;
+  const isSoft = wantsSoft && catalogue.has(SOFT_CONTROL);
+  if (wantsSoft && !isSoft)
+    notes.refuse(
+      new EndpointError(
+        "unsupported_feature",
+        `${field}.control_mode: '${fields.control_mode}' needs the node ${SOFT_CONTROL}, which this ComfyUI has not; "${BALANCED}" is available`,
+        { details: { field: `${field}.control_mode`, available: [BALANCED] } },
+      ),
+      "every layer has the whole weight",
     );
   const model = findControlNet(`${field}.model`, fields.model, catalogue);
   const unionType = UNION_TYPES[fields.union_control_type];
@@ -103,10 +121,10 @@ function softInHires(
   { field, preprocessor }: ControlUnit,
   { isSoft }: Omit<Control, "map">,
   catalogue: Catalogue,
-  warnings: string[],
+  notes: Notes,
 ): boolean {
   if (isSoft || preprocessor.name !== "canny") return isSoft;
   if (catalogue.has(SOFT_CONTROL)) return true;
-  warnings.push(`${field}: the second pass of hires fix takes the whole weight in every layer, where A1111 lowers it`);
+  notes.add(`${field}: the second pass of hires fix takes the whole weight in every layer, where A1111 lowers it`);
   return false;
 }

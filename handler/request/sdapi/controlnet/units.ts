@@ -2,6 +2,7 @@
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { isRawNumber } from "../../../../runtime/json.ts";
 import { invalidField } from "../../field-errors.ts";
+import type { Notes } from "../notes.ts";
 import { findPreprocessor, type Preprocessor, type PreprocessorName, sliderValue } from "./preprocessors.ts";
 import { readUnitFields, refuseUnsupported, type UnitFields } from "./unit-fields.ts";
 
@@ -25,15 +26,24 @@ const MAX_UNITS = 10;
 
 export const isControlnet = (title: string) => title.toLowerCase() === SCRIPT;
 
+/** What lenient mode does with a unit that it cannot use. */
+export const unitLeftOut = () => "the unit is left out";
+
 /**
  * The units that are on.
  * @throws EndpointError `invalid_request`, `unsupported_feature`.
  */
-export function parseControlUnits(scripts: Readonly<Record<string, unknown>>): ControlUnit[] {
+export function parseControlUnits(scripts: Readonly<Record<string, unknown>>, notes: Notes): ControlUnit[] {
+  const usable = (field: string, arg: unknown) =>
+    notes.orElse(
+      () => parseUnit(field, arg),
+      () => undefined,
+      unitLeftOut,
+    );
   const units = Object.entries(scripts)
     .filter(([title]) => isControlnet(title))
     .flatMap(([, script]) => argsOf(script))
-    .flatMap((arg, index) => parseUnit(`${ARGS}.${index}`, arg) ?? []);
+    .flatMap((arg, index) => usable(`${ARGS}.${index}`, arg) ?? []);
   if (units.length <= MAX_UNITS) return units;
   throw invalidField(ARGS, `${units.length} units are more than the ${MAX_UNITS} of one request`);
 }

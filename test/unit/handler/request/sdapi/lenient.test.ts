@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { parseImg2Img } from "../../../../../handler/request/sdapi/img2img.ts";
 import type { SdapiSettings } from "../../../../../handler/request/sdapi/settings.ts";
 import { parseTxt2Img } from "../../../../../handler/request/sdapi/txt2img.ts";
 import { Styles } from "../../../../../handler/styles/styles.ts";
 import clientBodies from "../../../../fixtures/sdapi/client-bodies.json" with { type: "json" };
 import { loadInventory } from "../../../../support/catalogue.ts";
 import { completed, output } from "../../../../support/completed.ts";
+import { standInPicture } from "../../../../support/stand-in-pictures.ts";
 import { rejectionOf } from "../../../../support/thrown.ts";
 
 const inventory = await loadInventory(["one.safetensors", "two.safetensors"]);
@@ -202,4 +204,15 @@ describe("styles", () => {
       styles: [],
     });
   });
+});
+
+test("a blank mask is told, where only the masked area is wanted", async () => {
+  const picture = await standInPicture("@img64x64");
+  const body = { steps: 4, width: 64, height: 64, init_images: [picture], mask: await standInPicture("@mask64 blank") };
+  const told = async (inpaint_full_res: boolean) => {
+    const built = await parseImg2Img({ ...body, inpaint_full_res }).build(inventory);
+    return (built.encode(completed([output()])) as { warnings?: string[] }).warnings ?? [];
+  };
+  expect(await told(true)).toEqual([expect.stringContaining("mask is blank, switch to img2img mode")]);
+  expect(await told(false)).toEqual([]);
 });

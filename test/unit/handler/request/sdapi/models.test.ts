@@ -115,6 +115,26 @@ describe("Forge's modules", () => {
     expect(inputsOf(graph, "VAELoader")).toEqual([{ vae_name: "ae.safetensors" }]);
   });
 
+  test("of a second pass", async () => {
+    const loaded = async (hr_additional_modules: unknown, own: string[] = ["ae"]) => {
+      const body = { enable_hr: true, denoising_strength: 0.5, hr_additional_modules, ...modules(...own) };
+      return inputsOf(await graphOf("flux-whole", body), "VAELoader").map(({ vae_name }) => vae_name);
+    };
+    const [ae, other] = ["ae.safetensors", "other.safetensors"];
+    expect(await loaded(null)).toEqual([ae]);
+    expect(await loaded(["Use same choices"])).toEqual([ae]);
+    expect(await loaded(["/models/VAE/other.safetensors"])).toEqual([ae, other]);
+    expect(await loaded(["other"], [])).toEqual([other]);
+    expect(await loaded([])).toEqual([ae]);
+    const decoder = (graph: Graph) => graph[(inputsOf(graph, "VAEDecode").at(-1)!["vae"] as [string, number])[0]]!;
+    const body = { enable_hr: true, denoising_strength: 0.5, hr_additional_modules: [], ...modules("ae") };
+    expect(decoder(await graphOf("flux-whole", body)).class_type).toBe("CheckpointLoaderSimple");
+    await expect(loaded(["nope"])).rejects.toMatchObject({
+      message: expect.stringContaining("no VAE or text encoder is called 'nope'"),
+      details: { field: "hr_additional_modules" },
+    });
+  });
+
   test("none are what the checkpoint has inside", async () => {
     expect(classesIn(await graphOf("flux-whole", modules()))).not.toContain("VAELoader");
   });
@@ -127,6 +147,29 @@ test("a distilled scale is told to models that take one, and only to them", asyn
   ]);
   expect(inputsOf(await graphOf("flux-whole", { cfg_scale: 1 }), "FluxGuidance")).toMatchObject([{ guidance: 3.5 }]);
   expect(classesIn(await graphOf("sdxl", { distilled_cfg_scale: 2 }))).not.toContain("FluxGuidance");
+});
+
+test("Forge's scales of a second pass", async () => {
+  const hires = { enable_hr: true, denoising_strength: 0.5, cfg_scale: 2, distilled_cfg_scale: 4 };
+  const scales = (graph: Graph) => inputsOf(graph, "KSampler").map(({ cfg }) => cfg);
+  const first = await graphOf("flux-whole", hires);
+  expect(scales(first)).toEqual([2, 2]);
+  const second = await graphOf("flux-whole", { ...hires, hr_cfg: 1, hr_distilled_cfg: 5 });
+  expect(scales(second)).toEqual([2, 1]);
+  expect(inputsOf(second, "FluxGuidance").map(({ guidance }) => guidance)).toEqual([4, 4, 5]);
+  expect(scales(await graphOf("sd1", { ...hires, hr_cfg: 9.5 }))).toEqual([2, 9.5]);
+});
+
+test("the scores that SDXL's refiner is told", async () => {
+  const scores = async (options: object) => {
+    const body = { refiner_checkpoint: "refiner", refiner_switch_at: 0.5, steps: 20, negative_prompt: "blurry" };
+    const graph = await graphOf("sdxl", { ...body, override_settings: options });
+    return inputsOf(graph, "CLIPTextEncodeSDXLRefiner").map(({ ascore }) => ascore);
+  };
+  expect(await scores({})).toEqual([6, 2.5]);
+  expect(await scores({ sdxl_refiner_low_aesthetic_score: 1, sdxl_refiner_high_aesthetic_score: 7.5 })).toEqual([
+    7.5, 1,
+  ]);
 });
 
 test("a flow has its own schedule, unless the request names one", async () => {
@@ -220,6 +263,29 @@ test.each<[checkpoint: string, body: object, code: string, ...texts: string[]]>(
   const refusal = await graphOf(checkpoint, body).catch((error: unknown) => error);
   expect(refusal).toMatchObject({ code });
   for (const text of texts) expect((refusal as Error).message).toContain(text);
+});
+
+describe("in lenient mode", () => {
+  const answered = async (checkpoint: string, body: object) => {
+    const override_settings = { sd_model_checkpoint: checkpoint };
+    const request = parseTxt2Img({ seed: 5, steps: 4, override_settings, ...body }, { isLenient: true });
+    const built = await request.build(await inventoryOf(FILES));
+    const { warnings = [] } = built.encode(completed([output()])) as { warnings?: string[] };
+    return { graph: built.graph, warnings };
+  };
+
+  test.each<[checkpoint: string, body: object, same: object, warning: RegExp]>([
+    ["flux-whole", { sampler_name: "LCM" }, { sampler_name: "DPM++ 2M" }, /sampler "LCM" .*; DPM\+\+ 2M is used$/],
+    ["flux-whole", { clip_skip: 2 }, {}, /clip skip is not available.*; it is ignored$/],
+    ["flux-whole", { refiner_checkpoint: "refiner", refiner_switch_at: 0.5 }, {}, /there is no refiner$/],
+    ["sdxl", { refiner_checkpoint: "flux-whole" }, {}, /there is no refiner$/],
+  ])("%s with %j leaves it aside, with a warning", async (checkpoint, body, same, warning) => {
+    const { graph, warnings } = await answered(checkpoint, body);
+    const plain = await answered(checkpoint, same);
+    expect(graph).toEqual(plain.graph);
+    expect(warnings).toEqual([expect.stringMatching(warning)]);
+    expect(plain.warnings).toEqual([]);
+  });
 });
 
 describe("on an engine whose disk is not ours", () => {

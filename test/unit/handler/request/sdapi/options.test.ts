@@ -59,7 +59,7 @@ test.each<[option: string, value: unknown, code: string]>([
   ["emphasis", "no such mode", "invalid_request"],
   ["uni_pc_variant", "vary_coeff", "unsupported_feature"],
   ["sd_vae_decode_method", "TAESD", "unsupported_feature"],
-  ["inpainting_mask_weight", 0.5, "unsupported_feature"],
+  ["inpainting_mask_weight", 1.5, "invalid_request"],
   ["no_such_option", 1, "unsupported_feature"],
   ["constructor", 1, "unsupported_feature"],
   ["token_merging_ratio", 1.5, "invalid_request"],

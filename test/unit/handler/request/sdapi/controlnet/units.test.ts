@@ -2,10 +2,11 @@ import { describe, expect, test } from "vitest";
 import { withoutPictures } from "../../../../../../handler/request/sdapi/controlnet/echo.ts";
 import { controlParameters } from "../../../../../../handler/request/sdapi/controlnet/infotext.ts";
 import { parseControlUnits } from "../../../../../../handler/request/sdapi/controlnet/units.ts";
+import { Notes } from "../../../../../../handler/request/sdapi/notes.ts";
 import { thrownBy } from "../../../../../support/thrown.ts";
 
 const IMAGE = "iVBORw0KGgo=";
-const parse = (...args: unknown[]) => parseControlUnits({ ControlNet: { args } });
+const parse = (...args: unknown[]) => parseControlUnits({ ControlNet: { args } }, new Notes());
 const one = (fields: object) => parse({ model: "m", image: IMAGE, ...fields })[0]!;
 
 describe("a unit is off", () => {
@@ -20,7 +21,7 @@ describe("a unit is off", () => {
     ["a unit that says so", { args: [{ enabled: false, model: "m", image: IMAGE, module: "openpose" }] }],
     ["a unit that says so in text", { args: [{ enabled: "false", model: "m", image: IMAGE }] }],
   ])("%s", (_, script) => {
-    expect(parseControlUnits({ controlnet: script })).toEqual([]);
+    expect(parseControlUnits({ controlnet: script }, new Notes())).toEqual([]);
   });
 });
 
@@ -119,7 +120,7 @@ describe("is refused", () => {
   });
 
   test("a list that is none, and too many units", () => {
-    expect(thrownBy(() => parseControlUnits({ controlnet: { args: "x" } }))).toMatchObject({
+    expect(thrownBy(() => parseControlUnits({ controlnet: { args: "x" } }, new Notes()))).toMatchObject({
       message: expect.stringContaining("value is not a valid list"),
     });
     const units = Array.from({ length: 11 }, () => ({ model: "m", image: IMAGE }));
