@@ -157,7 +157,8 @@ test("Forge's scales of a second pass", async () => {
   const second = await graphOf("flux-whole", { ...hires, hr_cfg: 1, hr_distilled_cfg: 5 });
   expect(scales(second)).toEqual([2, 1]);
   expect(inputsOf(second, "FluxGuidance").map(({ guidance }) => guidance)).toEqual([4, 4, 5]);
-  expect(scales(await graphOf("sd1", { ...hires, hr_cfg: 9.5 }))).toEqual([2, 9.5]);
+  const own = inputsOf(await graphOf("sd1", { ...hires, hr_cfg: 9.5 }), "CFGGuider");
+  expect(own.map(({ cfg }) => cfg)).toEqual([2, 9.5]);
 });
 
 test("the scores that SDXL's refiner is told", async () => {

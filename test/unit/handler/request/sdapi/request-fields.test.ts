@@ -31,6 +31,9 @@ const KINDS: Readonly<Record<string, FieldType>> = {
 const OWN: Readonly<Record<string, string>> = {
   clip_skip: "SD.Next, stable-diffusion.cpp, KoboldCpp, SillyTavern",
   distilled_cfg_scale: "Forge",
+  hr_cfg: "Forge",
+  hr_distilled_cfg: "Forge",
+  hr_additional_modules: "Forge",
   loras: "comfyUI-API-server",
 };
 

@@ -10,7 +10,7 @@ import { decode } from "../../../../support/pictures.ts";
 import { standInPicture } from "../../../../support/stand-in-pictures.ts";
 import { rejectionOf, thrownBy } from "../../../../support/thrown.ts";
 
-const inventory = await loadInventory(["a.safetensors", "b.safetensors"]);
+const inventory = await loadInventory(["a.safetensors", "b.safetensors"], "own");
 const PICTURE = await standInPicture("@img64x64");
 const MASK = await standInPicture("@mask64 white(16,16,48,48)");
 const BODY = { steps: 4, seed: 1, width: 64, height: 64, init_images: [PICTURE], mask: MASK, inpaint_full_res: false };
