@@ -16,7 +16,6 @@ const DIFFERENCES: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     "outpainting mk2": "is refused",
     "poor man's outpainting": "is refused",
     "sd upscale": "is refused",
-    "soft inpainting": "is refused",
     hypertile: "its options are refused",
   },
   // The recorder started A1111 with them.

@@ -156,6 +156,7 @@ const samplerCustomAdvanced = effectful(async (inputs, context) => {
   const drawn = await sample(
     {
       engine: fingerprint(guider, inputs.value("sampler"), sigmas),
+      mask: guider.mask,
       positive: guider.positive,
       negative: guider.negative,
       cfg: guider.cfg,
