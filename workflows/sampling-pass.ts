@@ -3,7 +3,7 @@ import { EndpointError } from "../runtime/errors.ts";
 import { callSigmas } from "./model-calls.ts";
 import { stepTimes } from "./noise-schedule.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
-import { scheduledSigmas, timesteps, uniPcSigma } from "./sdapi-schedule.ts";
+import { type ScheduleOptions, scheduledSigmas, timesteps, uniPcSigma } from "./sdapi-schedule.ts";
 import { LCM_TABLE, SD_TABLE, timeOf } from "./sigma-table.ts";
 
 export interface SamplingPass {
@@ -68,7 +68,8 @@ export function secondPass(sampler: ResolvedSampler, steps: number, strength: nu
 function tail(sampler: ResolvedSampler, scheduleSteps: number, steps: number, denoise: number): SamplingPass {
   if (sampler.exact !== undefined) {
     const core = { scheduleSteps, skipped: scheduleSteps - steps, denoise };
-    return { sampler, steps, core, ...exactTail(sampler, core, steps) };
+    const levels = exactTail(sampler, core, steps);
+    return { sampler, steps, core, ...levels, ...withExtraNoise(levels, sampler.exact.schedule) };
   }
   const sigmas = coreSigmas(sampler, scheduleSteps);
   // A few schedulers give other numbers of steps than they are asked for; ComfyUI counts from the end.
@@ -109,6 +110,11 @@ function exactTail(sampler: ResolvedSampler, { scheduleSteps, skipped }: CoreSte
   const run = times.slice(0, encoded);
   if (levels === "timesteps") return { sigmas: run.length > 0 ? timestepSigmas(run) : [noisedAt], noisedAt };
   return { sigmas: uniPcSigmas(run.at(-1) ?? 0, encoded), noisedAt };
+}
+
+/** A1111 v1.10.1, modules/sd_samplers_kdiffusion.py and sd_samplers_timesteps.py, sample_img2img: the same noise is laid on once more. */
+function withExtraNoise({ sigmas, noisedAt }: Levels, { extraNoise }: ScheduleOptions): Pick<Levels, "noiseFactor"> {
+  return extraNoise === undefined ? {} : { noiseFactor: 1 + extraNoise / (noisedAt ?? sigmas[0]!) };
 }
 
 function exactSigmas({ scheduler, exact, modelSampling }: ResolvedSampler, steps: number): number[] {

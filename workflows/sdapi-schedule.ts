@@ -19,6 +19,8 @@ export interface ScheduleOptions {
   discardsPenultimate?: boolean;
   /** `sgm_noise_multiplier`: the noise of a first pass is scaled as if there were a picture of variance 1 in it. */
   addsVariance?: boolean;
+  /** `img2img_extra_noise`: a picture that is drawn from gets so much noise more than its noise level. */
+  extraNoise?: number;
   /** Align Your Steps has other levels for SDXL. */
   isSdxl?: boolean;
 }

@@ -12,8 +12,15 @@ import { isResized } from "../request/sdapi/seeds.ts";
 const BY_TIME_STEPS = new Set(["DDIM", "DDIM CFG++", "PLMS", "UniPC"]);
 const WITH_RHO = new Set(["Karras", "Polyexponential"]);
 
-/** What A1111 has among its extra parameters. ComfyUI's core samplers scale noise as A1111 does with `sgm_noise_multiplier`. */
-export function samplingParameters(request: SdapiRequest, sampler: ResolvedSampler): Parameters {
+/**
+ * What A1111 has among its extra parameters. ComfyUI's core samplers scale noise as A1111 does with `sgm_noise_multiplier`.
+ * @param isFromPicture whether a pass starts from one: that of img2img, or the second of hires fix.
+ */
+export function samplingParameters(
+  request: SdapiRequest,
+  sampler: ResolvedSampler,
+  isFromPicture: boolean,
+): Parameters {
   const { schedulerLabel, samplerName, eta, exact } = sampler;
   // ComfyUI's core samplers take none of them.
   const options: Options = exact === undefined ? {} : request.options;
@@ -35,6 +42,7 @@ export function samplingParameters(request: SdapiRequest, sampler: ResolvedSampl
     }),
     ...(addsVariance && { "SGM noise multiplier": true }),
     ...(eta !== undefined && { [etaLabel]: eta }),
+    ...(isFromPicture && options.img2img_extra_noise && { "Extra noise": options.img2img_extra_noise }),
     ...(exact?.takesChurn && {
       ...(options.s_churn && { "Sigma churn": options.s_churn }),
       ...(options.s_tmin && { "Sigma tmin": options.s_tmin }),
@@ -46,12 +54,8 @@ export function samplingParameters(request: SdapiRequest, sampler: ResolvedSampl
   };
 }
 
-/** What A1111 tells of a picture's noise. That of an engine without our own nodes is what A1111 draws with `randn_source: CPU`. */
-export function noiseParameters({ options }: SdapiRequest, common: Common, index: number): Parameters {
-  const { sampler, subseeds, variation } = common;
-  const isExact = sampler.exact !== undefined;
-  const source = isExact ? (options.randn_source ?? "GPU") : "CPU";
-  const seedDelta = isExact && sampler.usesSeedDelta && options.eta_noise_seed_delta;
+/** Where a picture's noise is not its seed's alone. */
+export function variationParameters({ subseeds, variation }: Common, index: number): Parameters {
   return {
     ...(variation.strength !== 0 && {
       "Variation seed": subseeds[index],
@@ -60,7 +64,16 @@ export function noiseParameters({ options }: SdapiRequest, common: Common, index
     ...(isResized(variation) && {
       "Seed resize from": `${variation.resizeFrom.width}x${variation.resizeFrom.height}`,
     }),
-    ...(seedDelta && { ENSD: seedDelta }),
-    ...(source !== "GPU" && { RNG: source }),
   };
+}
+
+/** What draws the noise. That of an engine without our own nodes is what A1111 draws with `randn_source: CPU`. */
+export function noiseSource(
+  { options }: SdapiRequest,
+  { sampler }: Common,
+): { seedDelta: number | null; rng: string | null } {
+  const isExact = sampler.exact !== undefined;
+  const source = isExact ? (options.randn_source ?? "GPU") : "CPU";
+  const seedDelta = isExact && sampler.usesSeedDelta ? options.eta_noise_seed_delta : undefined;
+  return { seedDelta: seedDelta || null, rng: source === "GPU" ? null : source };
 }

@@ -16,7 +16,7 @@ import type { SdapiRequest } from "../request/sdapi/parse.ts";
 import { version } from "../version.ts";
 import { embedInfotext } from "./embed-infotext.ts";
 import { describeOutput } from "./native-response.ts";
-import { noiseParameters, samplingParameters } from "./sampling-parameters.ts";
+import { noiseSource, samplingParameters, variationParameters } from "./sampling-parameters.ts";
 
 /** In A1111's place of the release it is; its own reader of infotexts ignores what is no release of A1111. */
 const VERSION = `comfy-endpoint ${version}`;
@@ -116,7 +116,7 @@ function describeGeneration(generation: SdapiGeneration, infotexts: readonly str
     denoising_strength: generation.denoisingStrength ?? fields.denoising_strength,
     extra_generation_params: toldInInfo({
       ...generation.extraParameters,
-      ...samplingParameters(generation.request, sampler),
+      ...samplingParameters(generation.request, sampler, isFromPicture(generation)),
     }),
     index_of_first_image: infotexts.length - seeds.length,
     infotexts,
@@ -157,6 +157,9 @@ const FLOATS = new Set([
   "Extra noise",
 ]);
 
+/** With hires fix the second pass does. */
+const isFromPicture = ({ denoisingStrength }: SdapiGeneration) => denoisingStrength !== null;
+
 const withFloats = (parameters: Parameters): Parameters =>
   Object.fromEntries(
     Object.entries(parameters).map(([label, value]) => [
@@ -169,6 +172,7 @@ function infotext(generation: SdapiGeneration, index: number): string {
   const { width, height, hashes } = generation;
   const { fields, options } = generation.request;
   const { seeds, sampler, models, written, tokenMerging } = generation.common;
+  const { seedDelta, rng } = noiseSource(generation.request, generation.common);
   return writeInfotext({
     prompt: written.positive,
     negativePrompt: written.negative,
@@ -183,13 +187,16 @@ function infotext(generation: SdapiGeneration, index: number): string {
       Model: stem(models.checkpoint),
       "VAE hash": hashes.vae,
       VAE: models.vae,
+      ...variationParameters(generation.common, index),
+      ...withFloats({ "Denoising strength": generation.denoisingStrength }),
       "Conditional mask weight": usesMask(models) ? new PythonFloat(options.inpainting_mask_weight ?? 1) : null,
       "Clip skip": models.clipSkip > 1 ? models.clipSkip : null,
+      ENSD: seedDelta,
       "Token merging ratio": tokenMerging.first || null,
       "Token merging ratio hr": tokenMerging.second || null,
-      ...noiseParameters(generation.request, generation.common, index),
-      ...withFloats({ "Denoising strength": generation.denoisingStrength, ...generation.extraParameters }),
-      ...withFloats(samplingParameters(generation.request, sampler)),
+      RNG: rng,
+      ...withFloats(generation.extraParameters),
+      ...withFloats(samplingParameters(generation.request, sampler, isFromPicture(generation))),
       Version: VERSION,
       ...leftOut(options),
     },

@@ -25,6 +25,7 @@ export function scheduleOptions({ options }: SdapiRequest, { kind = UNREAD_CHECK
     ...(options.beta_dist_alpha !== undefined && { betaAlpha: options.beta_dist_alpha }),
     ...(options.beta_dist_beta !== undefined && { betaBeta: options.beta_dist_beta }),
     discardsPenultimate: options.always_discard_next_to_last_sigma ?? false,
+    ...(options.img2img_extra_noise && { extraNoise: options.img2img_extra_noise }),
     addsVariance: options.sgm_noise_multiplier ?? false,
     isSdxl: kind.family === "sdxl" || kind.family === "sdxlRefiner",
   };
@@ -43,6 +44,7 @@ const INEXACT: Readonly<Partial<Record<keyof Options, Values>>> = {
   beta_dist_beta: [0.6],
   always_discard_next_to_last_sigma: [false],
   eta_noise_seed_delta: [0],
+  img2img_extra_noise: [0],
   s_churn: [0],
   s_tmin: [0],
   s_tmax: [0],

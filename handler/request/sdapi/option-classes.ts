@@ -8,7 +8,7 @@ export const UNAVAILABLE: readonly string[] = listed(`
   enable_quantization comma_padding_backtrack sdxl_clip_l_skip sdxl_crop_top sdxl_crop_left
   use_old_emphasis_implementation
   enable_batch_seeds no_dpmpp_sde_batch_determinism
-  tiling face_restoration img2img_color_correction img2img_extra_noise
+  tiling face_restoration img2img_color_correction
   sd_unet sd_hypernetwork sd_lora lora_functional fp8_storage
   sd_vae_encode_method sd_vae_decode_method
   s_min_uncond s_min_uncond_all skip_early_cond pad_cond_uncond pad_cond_uncond_v0 hires_fix_use_firstpass_conds

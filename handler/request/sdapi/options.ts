@@ -52,6 +52,7 @@ const honoured = z.object({
   randn_source: orDefault(text),
   sgm_noise_multiplier: flag,
   initial_noise_multiplier: orDefault(float(0, 100)),
+  img2img_extra_noise: orDefault(float(0, 100)),
   eta_noise_seed_delta: orDefault(integer()),
   sigma_min: orDefault(float(0, 1000)),
   sigma_max: orDefault(float(0, 1000)),

@@ -41,6 +41,26 @@ describe("A1111's seeds", () => {
   });
 });
 
+test.each([
+  ["Euler", {}],
+  ["DDIM", {}],
+  ["Euler", { initial_noise_multiplier: 1.2 }],
+])("%s %j: img2img_extra_noise is laid on a picture beside the noise of its level", async (sampler_name, body) => {
+  const multipliersOf = async (override_settings: object) => {
+    const { noises, info, graph } = await drawnBy({ sampler_name, ...body, override_settings });
+    const sampler = Object.values(graph).find(({ class_type }) => class_type === "ComfyEndpointSampler")!.inputs;
+    const levels = Object.values(graph).find(({ class_type }) => class_type === "ComfyEndpointSigmas")!.inputs[
+      "sigmas"
+    ];
+    const level = Number(sampler["noised_at"]) || Number.parseFloat(String(levels));
+    return { added: Number(noises[0]!["multiplier"]) * level, text: info.infotexts[0]! };
+  };
+  const [plain, more] = [await multipliersOf({}), await multipliersOf({ img2img_extra_noise: 0.1 })];
+  const { initial_noise_multiplier: factor = 1 } = body as { initial_noise_multiplier?: number };
+  expect(more.added - plain.added).toBeCloseTo(0.1 * factor, 5);
+  expect([plain.text.includes("Extra noise"), more.text.includes("Extra noise: 0.1")]).toEqual([false, true]);
+});
+
 describe("initial_noise_multiplier", () => {
   const option = (value: number) => ({ override_settings: { initial_noise_multiplier: value } });
 
