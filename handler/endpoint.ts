@@ -42,6 +42,19 @@ function progressLog(activity: Activity, log: Logger): (progress: Progress) => v
   };
 }
 
+/** @throws EndpointError `output_too_large`. */
+function refuseTooLarge(body: unknown, maxBytes: number): void {
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  if (bytes <= maxBytes) return;
+  throw new EndpointError(
+    "output_too_large",
+    `the answer has ${megabytes(bytes)} MB, and this platform carries ${megabytes(maxBytes)}; configure S3_BUCKET, and ask an A1111 request for send_images: false`,
+    { details: { bytes, maxBytes } },
+  );
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+
 export class Endpoint {
   readonly engine: Engine;
   readonly sdapi: SdapiWorker;
@@ -55,6 +68,16 @@ export class Endpoint {
     this.#options = options;
     this.engine = options.engine;
     this.sdapi = options.sdapi;
+  }
+
+  /** Invocations that can run at once; a platform that hands work out one by one takes no more. */
+  get capacity(): number {
+    return 1;
+  }
+
+  /** Resolves when the engine serves. @throws EndpointError that ended it for good, `draining`, or the signal's reason. */
+  async whenServing(signal: AbortSignal): Promise<void> {
+    await this.engine.catalogue(signal);
   }
 
   /** The oldest invocation in flight whose kind begins so. */
@@ -109,22 +132,19 @@ export class Endpoint {
   }
 
   async #run(invocation: Taken, abort: AbortController, activity: Activity): Promise<InvocationResult> {
-    const { engine, outputs, log, timeoutMs } = this.#options;
-    const { id } = invocation;
+    const { engine, outputs, log } = this.#options;
+    const { id, maxAnswerBytes } = invocation;
+    const timeoutMs = Math.min(this.#options.timeoutMs, invocation.timeoutMs ?? Number.POSITIVE_INFINITY);
     const tooLate = () =>
       abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
     const deadline = setTimeout(tooLate, timeoutMs);
     try {
       log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
-      return {
-        id,
-        status: "succeeded",
-        body: await handle(
-          { ...invocation, signal, ...this.#watch(activity) },
-          { engine, outputs, turns: this.#turns, log },
-        ),
-      };
+      const watch = this.#watch(activity, invocation.tell);
+      const body = await handle({ ...invocation, signal, ...watch }, { engine, outputs, turns: this.#turns, log });
+      if (maxAnswerBytes !== undefined) refuseTooLarge(body, maxAnswerBytes);
+      return { id, status: "succeeded", body };
     } catch (error) {
       return this.#failed(id, error);
     } finally {
@@ -132,11 +152,15 @@ export class Endpoint {
     }
   }
 
-  #watch(activity: Activity): Watch {
+  #watch(activity: Activity, tell?: Invocation["tell"]): Watch {
+    const advance = progressLog(activity, this.#options.log);
     return {
       wantsPreviews: Date.now() < this.#previewsWantedUntil,
       onStart: (graph) => activity.start(graph),
-      onProgress: progressLog(activity, this.#options.log),
+      onProgress: (progress) => {
+        advance(progress);
+        tell?.(progress);
+      },
       onPreview: (picture) => {
         activity.preview = picture;
       },

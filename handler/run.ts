@@ -4,6 +4,7 @@ import { Engine } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { EnginePlan } from "../runtime/launch.ts";
 import type { Supervisor } from "../runtime/supervisor.ts";
+import { findPlatform } from "./adapters/platforms.ts";
 import type { Config } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
 import { createOutputs } from "./outputs/deliver.ts";
@@ -49,24 +50,31 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
   }
 }
 
-/** Serves until SIGTERM, or until the engine is beyond repair; then drains. */
+/** Serves until SIGTERM, until the engine is beyond repair, or until the platform has no more work; then drains. */
 async function serve(
   endpoint: Endpoint,
   { config, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
 ): Promise<number> {
-  const { startHttp } = await import("./adapters/http/server.ts");
-  const http = await startHttp(endpoint, config, log);
-  await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended]);
+  const platform = findPlatform(config);
+  const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
+  log.info({ platform: platform.name }, `work comes by ${platform.name}`);
+  const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, config, log })));
+  const finished = intakes.flatMap((intake) => intake.finished ?? []);
+  const code = await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended, ...finished]);
   const { failure } = endpoint.engine.supervisor;
   if (failure)
     log.fatal(
       { code: failure.code, err: failure },
       "the engine is beyond repair; exiting so that the worker is replaced",
     );
+  for (const intake of intakes) intake.stop();
   await drain(endpoint, config);
-  await Promise.race([http.close(), new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
-  return failure ? 1 : 0;
+  const closed = Promise.all(intakes.map((intake) => intake.close()));
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
+  return failure ? 1 : (code ?? 0);
 }
+
+const loadProbes = async () => (await import("./adapters/http/server.ts")).probes;
 
 async function invoke(
   endpoint: Endpoint,

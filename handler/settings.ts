@@ -89,6 +89,10 @@ export const SETTINGS = {
     schema: seconds(25),
     description: "after SIGTERM, how long running invocations may go on before they are interrupted",
   },
+  HANDLER_MODE: {
+    schema: text.optional(),
+    description: "the platform whose work is taken (`http` ...); default: found out from the environment",
+  },
   ENGINE: {
     schema: z.enum(["emulator", "comfyui"]).optional(),
     description: "`emulator` runs the embedded engine even if a ComfyUI is configured",
