@@ -74,7 +74,7 @@ function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hono {
   const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
   app.route("/", comfyuiApiRoutes(endpoint, bodies));
   app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
-  app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engine));
+  app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engines));
   return app;
 }
 
