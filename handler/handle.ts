@@ -107,19 +107,19 @@ async function runInTurn(
 ) {
   const { invocation, engines, log, clock, leftovers } = job;
   const { request, signal } = invocation;
+  const turn = await engines.turn(graph, signal, only);
+  const { engine } = turn;
   const options: RunOptions = {
     signal,
     extraData: { ...request.extraData, ...(invocation.wantsPreviews && { preview_method: "latent2rgb" }) },
     onStart: (promptId) => {
       clock.lap("queued");
       invocation.onStart(graph);
-      log.info({ promptId, kind: request.kind }, "prompt queued");
+      log.info({ promptId, kind: request.kind, engineUrl: engine.url }, "prompt queued");
     },
     onProgress: invocation.onProgress,
     onPreview: invocation.onPreview,
   };
-  const turn = await engines.turn(graph, signal, only);
-  const { engine } = turn;
   try {
     leftovers.push(() => engine.remove({ type: "output", subfolder: "", filename: folder }));
     if (inputs) leftovers.push(await engine.holdInputs(inputs, signal));

@@ -60,6 +60,10 @@ export class Engine implements OutputFiles {
     });
   }
 
+  get url(): string {
+    return this.#plan.url;
+  }
+
   get hasOwnDisk(): boolean {
     return this.#plan.kind !== "external";
   }
