@@ -1,22 +1,23 @@
 /** `comfy-endpoint check`: the settings, the engine, what it offers, and what is missing. */
-import type { Engine } from "../runtime/engine.ts";
 import type { EnginePlan } from "../runtime/launch.ts";
+import type { Supervisor } from "../runtime/supervisor.ts";
 import { type Config, describeConfig } from "./config.ts";
 
-/** Prints a JSON report; the exit code is 1 when the engine does not come up. */
+/** Prints a JSON report; the exit code is 1 when an engine does not come up. */
 export async function printCheck(
   config: Config,
-  plan: EnginePlan,
-  engine: Engine,
+  started: readonly { plan: EnginePlan; supervisor: Supervisor }[],
   signal: AbortSignal,
 ): Promise<0 | 1> {
   const report = {
     settings: describeConfig(config),
-    engine: { kind: plan.kind, url: plan.url, command: plan.command },
+    engines: started.map(({ plan: { kind, url, command } }) => ({ kind, url, command })),
   };
   try {
-    const { link, catalogue } = await engine.supervisor.whenServing(signal);
-    const { system, devices } = await link.client.systemStats();
+    const serving = await Promise.all(started.map(({ supervisor }) => supervisor.whenServing(signal)));
+    const stats = await Promise.all(serving.map(({ link }) => link.client.systemStats()));
+    const { system } = stats[0]!;
+    const { catalogue } = serving[0]!;
     const models = {
       checkpoints: catalogue.checkpoints,
       loras: catalogue.choices("LoraLoader", "lora_name"),
@@ -29,7 +30,7 @@ export async function printCheck(
       ...report,
       comfyui: {
         version: system.comfyui_version,
-        devices: devices.map(({ name }) => name),
+        devices: stats.flatMap(({ devices }) => devices.map(({ name }) => name)),
         node_classes: catalogue.classTypes.length,
       },
       models,
@@ -37,7 +38,7 @@ export async function printCheck(
     });
     return 0;
   } catch (error) {
-    print({ ...report, missing: [`the engine does not start: ${(error as Error).message}`] });
+    print({ ...report, missing: [`an engine does not start: ${(error as Error).message}`] });
     return 1;
   }
 }

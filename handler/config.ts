@@ -4,11 +4,14 @@ import * as z from "zod";
 import { SETTINGS, type Setting } from "./settings.ts";
 
 type Name = keyof typeof SETTINGS;
-export type Config = Readonly<{ [N in Name]: z.output<(typeof SETTINGS)[N]["schema"]> }> & {
+type Environment = Readonly<Record<string, string | undefined>>;
+/** What a table of settings gives. */
+type Values<T extends Record<string, Setting>> = Readonly<{ [N in keyof T]: z.output<T[N]["schema"]> }>;
+export type Config = Values<typeof SETTINGS> & {
   /** `alias -> our name`, for those that stood in. */
   readonly aliasesUsed: Readonly<Record<string, string>>;
   /** The environment as it was, for child processes. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
 };
 
 /** A mistake in the settings; its message lists every one. */
@@ -17,14 +20,32 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the settings.
+ * Reads the settings that concern every platform.
  * @throws ConfigError that names each setting at fault.
  */
-export function loadConfig(environment: Record<string, string | undefined> = process.env): Config {
+export function loadConfig(environment: Environment = process.env): Config {
+  const { values, aliasesUsed, mistakes } = read(SETTINGS, environment);
+  if (values.ENGINE === "comfyui" && !(values.COMFYUI_HOME || values.COMFYUI_COMMAND || values.COMFYUI_URL))
+    mistakes.push("✖ `comfyui` needs one of COMFYUI_HOME, COMFYUI_COMMAND, COMFYUI_URL\n  → at ENGINE");
+  refuse(mistakes);
+  return Object.freeze({ ...values, aliasesUsed, environment });
+}
+
+/**
+ * Reads a platform's own table of settings.
+ * @throws ConfigError that names each setting at fault.
+ */
+export function readSettings<T extends Record<string, Setting>>(table: T, environment: Environment): Values<T> {
+  const { values, mistakes } = read(table, environment);
+  refuse(mistakes);
+  return values;
+}
+
+function read<T extends Record<string, Setting>>(table: T, environment: Environment) {
   const aliasesUsed: Record<string, string> = {};
-  const given: Partial<Record<Name, string>> = {};
+  const given: Record<string, string> = {};
   const mistakes: string[] = [];
-  for (const [name, setting] of Object.entries(SETTINGS) as [Name, Setting][]) {
+  for (const [name, setting] of Object.entries(table)) {
     const source = [name, ...(setting.aliases ?? [])].find((candidate) => environment[candidate]);
     const file = setting.isSecret ? environment[`${name}_FILE`] : undefined;
     if (source !== undefined) given[name] = environment[source]!;
@@ -35,16 +56,15 @@ export function loadConfig(environment: Record<string, string | undefined> = pro
     }
     if (source !== undefined && source !== name) aliasesUsed[source] = name;
   }
-  const shape = Object.fromEntries(Object.entries(SETTINGS).map(([name, { schema }]) => [name, schema])) as {
-    [N in Name]: (typeof SETTINGS)[N]["schema"];
-  };
+  const shape = Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema]));
   const parsed = z.object(shape).safeParse(given);
   if (!parsed.success) mistakes.push(z.prettifyError(parsed.error));
-  if (given.ENGINE === "comfyui" && !(given.COMFYUI_HOME || given.COMFYUI_COMMAND || given.COMFYUI_URL))
-    mistakes.push("✖ `comfyui` needs one of COMFYUI_HOME, COMFYUI_COMMAND, COMFYUI_URL\n  → at ENGINE");
+  // What could not be read is told as a mistake, and nobody sees the values then.
+  return { values: (parsed.data ?? given) as Values<T>, aliasesUsed, mistakes };
+}
+
+function refuse(mistakes: readonly string[]): void {
   if (mistakes.length > 0) throw new ConfigError(`the settings have mistakes:\n${mistakes.join("\n")}`);
-  const values = parsed.data as Omit<Config, "aliasesUsed" | "environment">;
-  return Object.freeze({ ...values, aliasesUsed, environment });
 }
 
 /** Undefined when there is nothing to read. */
@@ -65,9 +85,9 @@ export function describeConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(entries);
 }
 
-/** The README's table of settings. */
-export function settingsTable(): string {
-  const rows = (Object.entries(SETTINGS) as [Name, Setting][]).map(([name, { schema, description, aliases = [] }]) => {
+/** A table of settings for people. */
+export function settingsTable(table: Record<string, Setting> = SETTINGS): string {
+  const rows = Object.entries(table).map(([name, { schema, description, aliases = [] }]) => {
     const fallback = schema.safeParse(undefined).data;
     const shown =
       fallback === undefined || fallback === "" || (Array.isArray(fallback) && fallback.length === 0)

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
-import type { Engine } from "../runtime/engine.ts";
+import type { Engines } from "../runtime/engines.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
 import { Permit } from "../runtime/permit.ts";
 import { Activity } from "./activity.ts";
@@ -14,7 +14,7 @@ import { parseRequest } from "./request/envelope.ts";
 import type { SdapiWorker } from "./sdapi-worker.ts";
 
 export interface EndpointOptions {
-  engine: Engine;
+  engines: Engines;
   outputs: Outputs;
   /** What A1111's requests go by. */
   sdapi: SdapiWorker;
@@ -42,8 +42,21 @@ function progressLog(activity: Activity, log: Logger): (progress: Progress) => v
   };
 }
 
+/** @throws EndpointError `output_too_large`. */
+function refuseTooLarge(body: unknown, maxBytes: number): void {
+  const bytes = Buffer.byteLength(JSON.stringify(body));
+  if (bytes <= maxBytes) return;
+  throw new EndpointError(
+    "output_too_large",
+    `the answer has ${megabytes(bytes)} MB, and this platform carries ${megabytes(maxBytes)}; configure S3_BUCKET, and ask an A1111 request for send_images: false`,
+    { details: { bytes, maxBytes } },
+  );
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+
 export class Endpoint {
-  readonly engine: Engine;
+  readonly engines: Engines;
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
@@ -53,8 +66,18 @@ export class Endpoint {
 
   constructor(options: EndpointOptions) {
     this.#options = options;
-    this.engine = options.engine;
+    this.engines = options.engines;
     this.sdapi = options.sdapi;
+  }
+
+  /** Invocations that can run at once; a platform that hands work out one by one takes no more. */
+  get capacity(): number {
+    return Math.max(1, this.engines.alive);
+  }
+
+  /** Resolves when the engine serves. @throws EndpointError that ended it for good, `draining`, or the signal's reason. */
+  async whenServing(signal: AbortSignal): Promise<void> {
+    await this.engines.catalogue(signal);
   }
 
   /** The oldest invocation in flight whose kind begins so. */
@@ -80,10 +103,10 @@ export class Endpoint {
   get refusal(): EndpointError | undefined {
     const { maxQueueDepth } = this.#options;
     if (this.#isDraining) return new EndpointError("draining", "this worker is shutting down");
-    const { failure } = this.engine.supervisor;
+    const { failure } = this.engines;
     if (failure) return failure;
-    // One runs, the others wait.
-    if (maxQueueDepth > 0 && this.#inFlight.size > maxQueueDepth) {
+    // One runs on each engine, the others wait.
+    if (maxQueueDepth > 0 && this.#inFlight.size >= maxQueueDepth + this.capacity) {
       return new EndpointError("queue_full", `${maxQueueDepth} invocations wait already, which is the limit`);
     }
     return undefined;
@@ -109,22 +132,19 @@ export class Endpoint {
   }
 
   async #run(invocation: Taken, abort: AbortController, activity: Activity): Promise<InvocationResult> {
-    const { engine, outputs, log, timeoutMs } = this.#options;
-    const { id } = invocation;
+    const { engines, outputs, log } = this.#options;
+    const { id, maxAnswerBytes } = invocation;
+    const timeoutMs = Math.min(this.#options.timeoutMs, invocation.timeoutMs ?? Number.POSITIVE_INFINITY);
     const tooLate = () =>
       abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
     const deadline = setTimeout(tooLate, timeoutMs);
     try {
       log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
-      return {
-        id,
-        status: "succeeded",
-        body: await handle(
-          { ...invocation, signal, ...this.#watch(activity) },
-          { engine, outputs, turns: this.#turns, log },
-        ),
-      };
+      const watch = this.#watch(activity, invocation.tell);
+      const body = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
+      if (maxAnswerBytes !== undefined) refuseTooLarge(body, maxAnswerBytes);
+      return { id, status: "succeeded", body };
     } catch (error) {
       return this.#failed(id, error);
     } finally {
@@ -132,11 +152,15 @@ export class Endpoint {
     }
   }
 
-  #watch(activity: Activity): Watch {
+  #watch(activity: Activity, tell?: Invocation["tell"]): Watch {
+    const advance = progressLog(activity, this.#options.log);
     return {
       wantsPreviews: Date.now() < this.#previewsWantedUntil,
       onStart: (graph) => activity.start(graph),
-      onProgress: progressLog(activity, this.#options.log),
+      onProgress: (progress) => {
+        advance(progress);
+        tell?.(progress);
+      },
       onPreview: (picture) => {
         activity.preview = picture;
       },
@@ -164,7 +188,7 @@ export class Endpoint {
     const clock = setTimeout(() => {
       for (const { abort } of this.#inFlight) abort.abort(reason);
     }, graceMs);
-    this.engine.supervisor.drain("shutdown");
+    this.engines.drain("shutdown");
     await Promise.allSettled([...this.#inFlight].map(({ finished }) => finished));
     clearTimeout(clock);
   }

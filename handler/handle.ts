@@ -1,10 +1,10 @@
 /** The pipeline: one invocation from payload to delivered outputs. */
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
-import type { FileReference } from "../runtime/comfyui/client.ts";
 import type { Graph } from "../runtime/comfyui/graph.ts";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine, RunOptions } from "../runtime/engine.ts";
+import type { Engines } from "../runtime/engines.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { Permit } from "../runtime/permit.ts";
 import { withOutputFolder } from "../workflows/output-prefix.ts";
@@ -18,7 +18,7 @@ import type { Delivery } from "./request/delivery.ts";
 import type { BuiltGraph, Inventory, Made, Request } from "./request/request.ts";
 
 export interface Collaborators {
-  engine: Engine;
+  engines: Engines;
   outputs: Outputs;
   /** For what is made without the engine. */
   turns: Permit;
@@ -43,17 +43,17 @@ export interface ParsedInvocation extends Invocation {
  */
 export async function handle(
   invocation: ParsedInvocation,
-  { engine, outputs, turns, log }: Collaborators,
+  { engines, outputs, turns, log }: Collaborators,
 ): Promise<unknown> {
   const { id, attempt, signal, request } = invocation;
   const clock = new StageClock();
-  const job: Job = { invocation, engine, log, clock, leftovers: [] };
+  const job: Job = { invocation, engines, log, clock, leftovers: [] };
   try {
     const built = request.make
       ? await makeInTurn(request.make, { turns, signal, clock })
       : await buildRequest(request, {
-          catalogue: await engine.catalogue(signal),
-          models: engine.models,
+          catalogue: await engines.catalogue(signal),
+          models: engines.models,
           isFresh: false,
         });
     const { artifacts, encode } = "graph" in built ? await runGraph(built, job) : built;
@@ -69,48 +69,66 @@ export async function handle(
   }
 }
 
-interface Job extends Pick<Collaborators, "engine" | "log"> {
+interface Job extends Pick<Collaborators, "engines" | "log"> {
   invocation: ParsedInvocation;
   clock: StageClock;
   /** What removes the files that are left. */
   leftovers: (() => Promise<void>)[];
 }
 
-async function runGraph(built: BuiltGraph, { invocation, engine, log, clock, leftovers }: Job): Promise<Made> {
-  const { request, signal } = invocation;
+async function runGraph(built: BuiltGraph, job: Job): Promise<Made> {
+  const { request } = job.invocation;
   const folder = `job-${randomUUID()}`;
-  const dispose = (reference: FileReference) => leftovers.push(() => engine.remove(reference));
   const graph = withOutputFolder(built.graph, folder);
-  dispose({ type: "output", subfolder: "", filename: folder });
-  if (built.inputs) leftovers.push(await engine.holdInputs(built.inputs, signal));
-  clock.lap("preparing");
+  job.clock.lap("preparing");
+  const produce = async (only?: Engine) => {
+    const { engine, run } = await runInTurn({ graph, folder, inputs: built.inputs }, job, only);
+    const collected = collectOutputs(run.outputs, folder);
+    job.leftovers.push(...collected.strays.map((stray) => () => engine.remove(stray)));
+    try {
+      const artifacts = await encodeAll(collected, engine, request.delivery, built);
+      return { run, artifacts: (await built.finish?.(artifacts)) ?? artifacts };
+    } catch (error) {
+      if (only || !(error instanceof EndpointError && error.code === "output_missing")) throw error;
+      // A node without a file name prefix of its own: ComfyUI's cache names a file of an earlier run, long removed.
+      await engine.forgetResults();
+      return await produce(engine);
+    }
+  };
+  const { run, artifacts } = await produce();
+  return { artifacts, encode: (done) => built.encode({ ...done, graph, run }) };
+}
 
+/** Waits for an engine, and runs the graph on it. */
+async function runInTurn(
+  { graph, folder, inputs }: { graph: Graph; folder: string; inputs: BuiltGraph["inputs"] },
+  job: Job,
+  only?: Engine,
+) {
+  const { invocation, engines, log, clock, leftovers } = job;
+  const { request, signal } = invocation;
+  const turn = await engines.turn(graph, signal, only);
+  const { engine } = turn;
   const options: RunOptions = {
     signal,
     extraData: { ...request.extraData, ...(invocation.wantsPreviews && { preview_method: "latent2rgb" }) },
     onStart: (promptId) => {
       clock.lap("queued");
       invocation.onStart(graph);
-      log.info({ promptId, kind: request.kind }, "prompt queued");
+      log.info({ promptId, kind: request.kind, engineUrl: engine.url }, "prompt queued");
     },
     onProgress: invocation.onProgress,
     onPreview: invocation.onPreview,
   };
-  const produce = async () => {
+  try {
+    leftovers.push(() => engine.remove({ type: "output", subfolder: "", filename: folder }));
+    if (inputs) leftovers.push(await engine.holdInputs(inputs, signal));
     const run = await engine.run(graph, options);
     clock.lap("running");
-    const collected = collectOutputs(run.outputs, folder);
-    for (const stray of collected.strays) dispose(stray);
-    const artifacts = await encodeAll(collected, engine, request.delivery, built);
-    return { run, artifacts: (await built.finish?.(artifacts)) ?? artifacts };
-  };
-  const { run, artifacts } = await produce().catch(async (error) => {
-    if (!(error instanceof EndpointError && error.code === "output_missing")) throw error;
-    // A node without a file name prefix of its own: ComfyUI's cache names a file of an earlier run, long removed.
-    await engine.forgetResults();
-    return produce();
-  });
-  return { artifacts, encode: (done) => built.encode({ ...done, graph, run }) };
+    return { engine, run };
+  } finally {
+    turn.end();
+  }
 }
 
 /** Pictures are large: what is made here is made one request at a time, as ComfyUI does. */

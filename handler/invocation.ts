@@ -1,4 +1,5 @@
 /** One unit of work from a platform, and what becomes of it. */
+import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { EndpointError } from "../runtime/errors.ts";
 
 /** Whose request and response shapes are spoken; `auto` finds out from the payload and answers raw graphs in our own form. */
@@ -23,6 +24,12 @@ export interface Invocation {
   payload: unknown;
   /** Its reason is an EndpointError. */
   signal: AbortSignal;
+  /** Milliseconds that the platform gives it from now on; the operator's limit holds where that is less. */
+  timeoutMs?: number;
+  /** Bytes of the largest answer, as JSON, that the platform carries. */
+  maxAnswerBytes?: number;
+  /** Is told of each step of the sampling. */
+  tell?(progress: Progress): void;
 }
 
 /** Milliseconds. */

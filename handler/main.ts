@@ -1,6 +1,6 @@
 /** The one entry: starts the engine first, then everything else while it boots. */
 import { parseArgs } from "node:util";
-import { planEngine } from "../runtime/launch.ts";
+import { planEngines } from "../runtime/launch.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
 import { loadConfig } from "./config.ts";
 import { createLogger, logEngineLine } from "./log.ts";
@@ -11,10 +11,11 @@ const USAGE = `usage: comfy-endpoint [serve]                     answer HTTP req
 
 const { command, file, outDir } = readArguments();
 const config = orExit(loadConfig);
-const plan = await planEngine({
+const plans = await planEngines({
   home: config.COMFYUI_HOME,
   command: config.COMFYUI_COMMAND,
-  url: config.ENGINE === "emulator" ? undefined : config.COMFYUI_URL,
+  urls: config.ENGINE === "emulator" ? undefined : config.COMFYUI_URL,
+  gpus: config.COMFYUI_GPUS,
   emulator: config.ENGINE === "emulator" || !(config.COMFYUI_HOME ?? config.COMFYUI_COMMAND ?? config.COMFYUI_URL),
   args: config.COMFYUI_ARGS,
   python: config.COMFYUI_PYTHON,
@@ -24,27 +25,34 @@ const plan = await planEngine({
   outputDir: config.OUTPUT_DIR,
   env: config.environment,
 }).catch((error) => exitWith(`the engine cannot be prepared: ${error.message}`));
-process.once("exit", plan.cleanUp);
+process.once("exit", () => {
+  for (const plan of plans) plan.cleanUp();
+});
 const log = await createLogger(config.LOG_LEVEL, command === "serve" ? 1 : 2);
-const supervisor = new Supervisor(plan, {
-  maxRestarts: config.COMFYUI_MAX_RESTARTS,
-  startStallMs: config.COMFYUI_START_STALL_SECONDS * 1000,
-  interruptGraceMs: config.COMFYUI_INTERRUPT_GRACE_SECONDS * 1000,
-  warmUp: async (link, catalogue) => (await import("./warm-up.ts")).warmUp(config, plan, log, link, catalogue),
-  onLine: (line) => logEngineLine(log, line),
+const started = plans.map((plan, index) => {
+  // Where there are several, each line tells whose it is.
+  const engineLog = plans.length > 1 ? log.child({ engineIndex: index }) : log;
+  const supervisor = new Supervisor(plan, {
+    maxRestarts: config.COMFYUI_MAX_RESTARTS,
+    startStallMs: config.COMFYUI_START_STALL_SECONDS * 1000,
+    interruptGraceMs: config.COMFYUI_INTERRUPT_GRACE_SECONDS * 1000,
+    warmUp: async (link, catalogue) => (await import("./warm-up.ts")).warmUp(config, plan, engineLog, link, catalogue),
+    onLine: (line) => logEngineLine(engineLog, line),
+  });
+  supervisor.machine.onTransition(({ from, to, reason, elapsedMs }) => {
+    // Ready and busy alternate with every prompt, which has lines of its own.
+    const level = to === "busy" || (from === "busy" && to === "ready") ? "debug" : "info";
+    engineLog[level]({ component: "engine", from, to, reason, elapsedMs, enginePid: supervisor.pid }, `engine ${to}`);
+  });
+  engineLog.info(
+    { engine: plan.kind, engineUrl: plan.url, enginePid: supervisor.pid, aliases: config.aliasesUsed },
+    `starting the engine: ${plan.kind}`,
+  );
+  return { plan, supervisor };
 });
-supervisor.machine.onTransition(({ from, to, reason, elapsedMs }) => {
-  // Ready and busy alternate with every prompt, which has lines of its own.
-  const level = to === "busy" || (from === "busy" && to === "ready") ? "debug" : "info";
-  log[level]({ component: "engine", from, to, reason, elapsedMs, enginePid: supervisor.pid }, `engine ${to}`);
-});
-log.info(
-  { engine: plan.kind, engineUrl: plan.url, enginePid: supervisor.pid, aliases: config.aliasesUsed },
-  `starting the engine: ${plan.kind}`,
-);
 
 const { run } = await import("./run.ts");
-const code = await run({ command, file, outDir, config, plan, supervisor, log }).catch((error) => {
+const code = await run({ command, file, outDir, config, started, log }).catch((error) => {
   log.fatal({ err: error }, error.message);
   return 1;
 });

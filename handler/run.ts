@@ -1,9 +1,10 @@
 /** What one process does from the engine's start to its own end: wires the parts, follows signals, says how it ended. */
 import type { Logger } from "pino";
-import { Engine } from "../runtime/engine.ts";
+import { Engines } from "../runtime/engines.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { EnginePlan } from "../runtime/launch.ts";
 import type { Supervisor } from "../runtime/supervisor.ts";
+import { findPlatform } from "./adapters/platforms.ts";
 import type { Config } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
 import { createOutputs } from "./outputs/deliver.ts";
@@ -15,8 +16,8 @@ export interface RunOptions {
   file: string | undefined;
   outDir: string | undefined;
   config: Config;
-  plan: EnginePlan;
-  supervisor: Supervisor;
+  /** The engines, on their way up. */
+  started: readonly { plan: EnginePlan; supervisor: Supervisor }[];
   log: Logger;
 }
 
@@ -26,13 +27,13 @@ const TERMINATED = 143;
 const FORCE_MS = 3_000;
 
 /** @returns the exit code. */
-export async function run({ command, file, outDir, config, plan, supervisor, log }: RunOptions): Promise<number> {
-  const engine = new Engine(plan, supervisor);
+export async function run({ command, file, outDir, config, started, log }: RunOptions): Promise<number> {
+  const engines = new Engines(started);
   const openStore = once(() => openObjectStore(config));
   // The SDK takes a while to load; the engine takes longer.
   if (config.S3_BUCKET !== undefined) void openStore().catch(() => {});
   const endpoint = new Endpoint({
-    engine,
+    engines,
     outputs: createOutputs(config, openStore, log),
     sdapi: new SdapiWorker(config, log),
     log,
@@ -41,32 +42,39 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
   });
   const terminated = onTerminate(log);
   try {
-    if (command === "check") return await (await import("./check.ts")).printCheck(config, plan, engine, terminated);
+    if (command === "check") return await (await import("./check.ts")).printCheck(config, started, terminated);
     if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
     return await serve(endpoint, { config, terminated, log });
   } finally {
-    await supervisor.stop();
+    await engines.stop();
   }
 }
 
-/** Serves until SIGTERM, or until the engine is beyond repair; then drains. */
+/** Serves until SIGTERM, until the engine is beyond repair, or until the platform has no more work; then drains. */
 async function serve(
   endpoint: Endpoint,
   { config, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
 ): Promise<number> {
-  const { startHttp } = await import("./adapters/http/server.ts");
-  const http = await startHttp(endpoint, config, log);
-  await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended]);
-  const { failure } = endpoint.engine.supervisor;
+  const platform = findPlatform(config);
+  const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
+  log.info({ platform: platform.name }, `work comes by ${platform.name}`);
+  const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, config, log })));
+  const finished = intakes.flatMap((intake) => intake.finished ?? []);
+  const code = await Promise.race([whenAborted(terminated), endpoint.engines.ended, ...finished]);
+  const { failure } = endpoint.engines;
   if (failure)
     log.fatal(
       { code: failure.code, err: failure },
       "the engine is beyond repair; exiting so that the worker is replaced",
     );
+  for (const intake of intakes) intake.stop();
   await drain(endpoint, config);
-  await Promise.race([http.close(), new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
-  return failure ? 1 : 0;
+  const closed = Promise.all(intakes.map((intake) => intake.close()));
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
+  return failure ? 1 : (code ?? 0);
 }
+
+const loadProbes = async () => (await import("./adapters/http/server.ts")).probes;
 
 async function invoke(
   endpoint: Endpoint,

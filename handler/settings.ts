@@ -40,6 +40,11 @@ const credentials = z.string().transform((value, context) => {
   return given;
 });
 
+const addresses = z
+  .string()
+  .transform((value) => value.split(/[\s,]+/).filter(Boolean))
+  .pipe(z.array(z.url({ protocol: /^https?$/ })).min(1));
+
 const list = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
 
 export const SETTINGS = {
@@ -89,6 +94,10 @@ export const SETTINGS = {
     schema: seconds(25),
     description: "after SIGTERM, how long running invocations may go on before they are interrupted",
   },
+  HANDLER_MODE: {
+    schema: text.optional(),
+    description: "the platform whose work is taken (`http` ...); default: found out from the environment",
+  },
   ENGINE: {
     schema: z.enum(["emulator", "comfyui"]).optional(),
     description: "`emulator` runs the embedded engine even if a ComfyUI is configured",
@@ -104,8 +113,13 @@ export const SETTINGS = {
     aliases: ["CMD"],
   },
   COMFYUI_URL: {
-    schema: z.url({ protocol: /^https?$/ }).optional(),
-    description: "address of a ComfyUI that somebody else runs",
+    schema: addresses.optional(),
+    description: "address of a ComfyUI that somebody else runs; several, separated by commas, share the work",
+  },
+  COMFYUI_GPUS: {
+    schema: list.default([]),
+    description:
+      "GPUs that get an engine each, as CUDA numbers them, separated by commas; `all`: every one there is; unset: one engine, which sees them all",
   },
   COMFYUI_ARGS: { schema: words.default([]), description: "further arguments for the engine" },
   COMFYUI_PYTHON: {
@@ -114,7 +128,8 @@ export const SETTINGS = {
   },
   COMFYUI_PORT: {
     schema: z.coerce.number().int().min(0).max(65_535).default(0),
-    description: "port of the engine on the loopback interface; 0 takes any free one",
+    description:
+      "port of the engine on the loopback interface; 0 takes any free one; of several engines it is the first one's, and the next ones follow",
     aliases: ["COMFYUI_PORT_HOST"],
   },
   COMFYUI_MAX_RESTARTS: {

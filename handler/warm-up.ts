@@ -1,4 +1,5 @@
 /** The warm-up of this worker: which graph, and what its failure means. */
+import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -14,7 +15,6 @@ import { withOutputFolder } from "../workflows/output-prefix.ts";
 import { defaultWarmUpGraph } from "../workflows/warm-up.ts";
 import type { Config } from "./config.ts";
 
-const FOLDER = "warm-up";
 const FETCH_TIMEOUT_MS = 60_000;
 
 type Settings = Pick<Config, "WARMUP_PROMPT_FILE" | "WARMUP_PROMPT_URL" | "WARMUP_FAILURE">;
@@ -28,16 +28,18 @@ export async function warmUp(
   catalogue: Catalogue,
 ): Promise<void> {
   const startedAt = performance.now();
+  // Engines on several GPUs may share an output folder, and warm up at the same time.
+  const folder = `warm-up-${randomUUID()}`;
   try {
     const graph = (await configuredGraph(settings, catalogue)) ?? defaultWarmUpGraph(catalogue);
     if (graph === undefined) return log.warn("no checkpoint is installed: nothing to warm up");
-    await runWarmUp(link, withOutputFolder(graph, FOLDER));
+    await runWarmUp(link, withOutputFolder(graph, folder));
     log.info({ elapsedMs: Math.round(performance.now() - startedAt) }, "warm-up finished");
   } catch (error) {
     if (link.gone.aborted || settings.WARMUP_FAILURE === "stop") throw error;
     log.warn({ err: error }, "the warm-up failed; serving all the same");
   } finally {
-    if (plan.folders) await rm(join(plan.folders.output, FOLDER), { recursive: true, force: true });
+    if (plan.folders) await rm(join(plan.folders.output, folder), { recursive: true, force: true });
   }
 }
 

@@ -3,17 +3,15 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join, normalize, sep } from "node:path";
-import type { Catalogue } from "./comfyui/catalogue.ts";
 import type { FileReference } from "./comfyui/client.ts";
 import type { Graph } from "./comfyui/graph.ts";
+import { modelsOf } from "./comfyui/graph.ts";
 import type { PromptResult } from "./comfyui/prompt-record.ts";
 import { type PromptOptions, runPrompt } from "./comfyui/run-prompt.ts";
 import { EndpointError } from "./errors.ts";
-import { type InputFile, InputFolder } from "./input-files.ts";
+import type { InputFile, InputFolder } from "./input-files.ts";
 import type { EnginePlan } from "./launch.ts";
-import { ModelFiles, type ModelFolders } from "./model-files.ts";
-import { Permit } from "./permit.ts";
-import type { ServingEngine, Supervisor } from "./supervisor.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 /** A file that was just written is in memory: to this size, reading it takes less time than handing it to a thread. */
 const MAX_SYNC_BYTES = 2 * 1024 ** 2;
@@ -29,7 +27,7 @@ async function readNewFile(path: string): Promise<Buffer | undefined> {
 
 /** The prompt id is the engine's business: a prompt that is tried again has a new one. */
 export type RunOptions = Omit<PromptOptions, "promptId"> & {
-  /** Called when the prompt is handed to ComfyUI, after any wait for its turn. */
+  /** Called when the prompt is handed to ComfyUI. */
   onStart?(promptId: string): void;
 };
 
@@ -43,34 +41,35 @@ export interface OutputFiles {
 
 export class Engine implements OutputFiles {
   readonly supervisor: Supervisor;
-  readonly models: ModelFiles;
   readonly #plan: EnginePlan;
   readonly #inputs: InputFolder | undefined;
-  #modelFolders: ModelFolders | undefined;
-  readonly #permit = new Permit();
+  /** Model files of the last graph: most likely they are in the GPU's memory. */
+  loaded: ReadonlySet<string> = new Set();
+  /** When its last prompt began, in milliseconds of `performance.now()`. */
+  usedAt = 0;
+  /** Resolves when no prompt runs. */
+  idle: Promise<unknown> = Promise.resolve();
 
-  constructor(plan: EnginePlan, supervisor: Supervisor) {
+  /** @param inputs ComfyUI's input folder; undefined when its disk is not ours. */
+  constructor(plan: EnginePlan, supervisor: Supervisor, inputs: InputFolder | undefined) {
     this.#plan = plan;
     this.supervisor = supervisor;
-    this.#inputs = plan.folders && new InputFolder(plan.folders.input);
-    this.models = new ModelFiles(() => this.#modelFolders ?? {});
+    this.#inputs = inputs;
+    supervisor.machine.onTransition(({ to }) => {
+      if (to === "restarting") this.loaded = new Set();
+    });
   }
 
-  /** Prompts that wait for their turn. */
-  get waiting(): number {
-    return this.#permit.waiting;
+  get url(): string {
+    return this.#plan.url;
   }
 
-  /** The node catalogue; {@link models} knows its files from then on. Waits for the engine to serve. @throws as {@link Supervisor.whenServing}. */
-  async catalogue(signal: AbortSignal): Promise<Catalogue> {
-    const { catalogue, link } = await this.supervisor.whenServing(signal);
-    // An external engine's disk need not be ours.
-    if (this.#plan.kind !== "external") this.#modelFolders ??= await link.client.modelFolders();
-    return catalogue;
+  get hasOwnDisk(): boolean {
+    return this.#plan.kind !== "external";
   }
 
   /**
-   * Runs a graph when its turn comes. After an out-of-memory error the GPU's memory is freed and the graph tried once more.
+   * Runs a graph; for who has its {@link Turn}. After an out-of-memory error the GPU's memory is freed and the graph tried once more.
    * @throws EndpointError with any code of `runtime/`; the signal's reason when it fires.
    */
   async run(graph: Graph, options: RunOptions): Promise<PromptResult> {
@@ -78,6 +77,7 @@ export class Engine implements OutputFiles {
       return await this.#runOnce(graph, options);
     } catch (error) {
       if (!(error instanceof EndpointError) || error.code !== "out_of_memory") throw error;
+      await this.idle;
       await this.forgetResults();
       return await this.#runOnce(graph, options);
     }
@@ -85,27 +85,19 @@ export class Engine implements OutputFiles {
 
   /** Unloads the models and drops ComfyUI's cache of node results. */
   async forgetResults(): Promise<void> {
+    this.loaded = new Set();
     await this.supervisor.current?.link.client.freeMemory();
   }
 
   async #runOnce(graph: Graph, { onStart, ...options }: RunOptions): Promise<PromptResult> {
-    const release = await this.#permit.acquire(options.signal);
-    let serving: ServingEngine;
-    try {
-      serving = await this.supervisor.whenServing(options.signal);
-    } catch (error) {
-      release();
-      throw error;
-    }
+    const { link } = await this.supervisor.whenServing(options.signal);
     this.supervisor.took();
+    this.usedAt = performance.now();
+    this.loaded = modelsOf(graph);
     const promptId = randomUUID();
     onStart?.(promptId);
-    const prompt = runPrompt(serving.link, graph, { ...options, promptId });
-    // The turn is given back when the engine is idle again, which after an abort is later than the answer to the caller.
-    void prompt.settled.then(() => {
-      this.supervisor.released({ finished: !serving.link.gone.aborted });
-      release();
-    });
+    const prompt = runPrompt(link, graph, { ...options, promptId });
+    this.idle = prompt.settled.then(() => this.supervisor.released({ finished: !link.gone.aborted }));
     return await prompt.result;
   }
 

@@ -1,5 +1,14 @@
-/** Which engine is run and how: the command line, the folders and the address of one engine. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+/** Which engines are run and how: the command line, the folders and the address of each. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,10 +32,9 @@ export interface EnginePlan {
   cleanUp(): void;
 }
 
-export interface EngineSettings {
+interface EngineSettings {
   home: string | undefined;
   command: readonly string[] | undefined;
-  url: string | undefined;
   emulator: boolean;
   args: readonly string[];
   python: string | undefined;
@@ -49,14 +57,45 @@ const OPTIONAL_FLAGS: readonly (readonly [flag: string, ...values: string[]])[] 
   ["--disable-assets"], // newer versions scan every model folder at start otherwise
 ];
 
+export interface EnginesSettings extends EngineSettings {
+  /** Of engines that somebody else runs; none: our own. */
+  urls: readonly string[] | undefined;
+  /** CUDA's numbers of those that get an engine each; `all`; none: one engine, which sees what there is. */
+  gpus: readonly string[];
+}
+
 /**
- * Decides how the engine is started; makes its folders.
+ * Decides how each engine is started; makes its folders.
  * @throws Error that names the setting at fault.
  */
-export async function planEngine(settings: EngineSettings): Promise<EnginePlan> {
-  const { url, env } = settings;
-  if (url !== undefined) return { kind: "external", url: url.replace(/\/+$/, ""), env, cleanUp() {} };
+export async function planEngines({ urls, gpus, ...settings }: EnginesSettings): Promise<EnginePlan[]> {
+  const { env, port, dataDir } = settings;
+  if (urls) return urls.map((url) => ({ kind: "external", url: url.replace(/\/+$/, ""), env, cleanUp() {} }));
+  const chosen = gpus.length === 1 && gpus[0] === "all" ? visibleGpus(env) : gpus;
+  if (chosen.length === 0) return [await planEngine(settings)];
+  return Promise.all(
+    chosen.map((gpu, index) =>
+      planEngine({
+        ...settings,
+        port: port && port + index,
+        // ComfyUI empties its temporary folder when it starts: no two may share one.
+        dataDir: dataDir && join(dataDir, `gpu-${gpu}`),
+        env: { ...env, CUDA_VISIBLE_DEVICES: gpu },
+      }),
+    ),
+  );
+}
 
+/** What the platform lets us see, else what the driver has. */
+function visibleGpus({ CUDA_VISIBLE_DEVICES: visible }: Record<string, string | undefined>): string[] {
+  if (visible !== undefined) return visible.split(",").filter(Boolean);
+  return readdirSync("/dev")
+    .flatMap((name) => name.match(/^nvidia(\d+)$/)?.[1] ?? [])
+    .sort((a, b) => Number(a) - Number(b));
+}
+
+async function planEngine(settings: EngineSettings): Promise<EnginePlan> {
+  const { env } = settings;
   const port = settings.port || (await freePort());
   const data = dataDirectory(settings.dataDir);
   const folders: EngineFolders = {

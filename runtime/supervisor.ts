@@ -83,7 +83,7 @@ export class Supervisor {
   async whenServing(signal: AbortSignal): Promise<ServingEngine> {
     const changed = Promise.withResolvers<void>();
     const onAbort = () => changed.reject(notReadyInTime(signal.reason) ?? signal.reason);
-    const check = () => (this.serving || this.#isOver() ? changed.resolve() : undefined);
+    const check = () => (this.serving || this.isOver ? changed.resolve() : undefined);
     const unsubscribe = this.machine.onTransition(check);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -111,18 +111,19 @@ export class Supervisor {
 
   /** Takes no more prompts from here on; the one that runs goes on. */
   drain(reason: string): void {
-    if (!this.#isOver()) this.machine.transition("draining", reason);
+    if (!this.isOver) this.machine.transition("draining", reason);
     this.#drain.abort(new EndpointError("draining", "this worker is shutting down"));
   }
 
   /** Ends the engine; returns when nothing of it is left. */
   async stop(): Promise<void> {
-    if (!this.#isOver()) this.drain("stop");
+    if (!this.isOver) this.drain("stop");
     await this.#process.stop();
     await this.ended;
   }
 
-  #isOver(): boolean {
+  /** Whether it takes no prompts any more, for good. */
+  get isOver(): boolean {
     return ["draining", "stopped", "failed", "defunct"].includes(this.state);
   }
 
@@ -134,7 +135,7 @@ export class Supervisor {
       const reason = await life.ended;
       this.#serving?.link.socket.close();
       this.#serving = undefined;
-      if (this.#isOver()) return this.#finish("stopped", reason);
+      if (this.isOver) return this.#finish("stopped", reason);
       const failedStart = isFirst && (this.state === "starting" || this.state === "warming");
       if (failedStart) return this.#finish("failed", startFailure(reason));
       this.machine.transition("restarting", reason.message);
@@ -142,7 +143,7 @@ export class Supervisor {
       // The first restart is at once: somebody waits. Only a repeated crash is given time.
       const backoffMs = Math.min(500 * (2 ** (this.#crashes - 1) - 1), MAX_BACKOFF_MS);
       await sleep(backoffMs, undefined, { signal: this.#drain.signal }).catch(() => {});
-      if (this.#isOver()) return this.#finish("stopped", reason);
+      if (this.isOver) return this.#finish("stopped", reason);
       this.machine.transition("starting", `restart ${this.#crashes} of ${maxRestarts}`);
       this.#process = startEngineProcess(this.#plan, this.#options.onLine);
     }
@@ -158,7 +159,7 @@ export class Supervisor {
     const client = createClient(this.#plan.url);
     const signal = AbortSignal.any([life.gone, this.#drain.signal]);
     await waitUntilServing(client, { signal, stallMs: this.#stallMs, progressMark: life.progressMark });
-    if (this.#isOver()) return;
+    if (this.isOver) return;
     this.machine.transition("warming", "it answers");
     const link: EngineLink = {
       client,
@@ -169,7 +170,7 @@ export class Supervisor {
     };
     this.#serving = { link, catalogue: await Catalogue.load(client) };
     await this.#options.warmUp(link, this.#serving.catalogue);
-    if (this.#isOver()) return;
+    if (this.isOver) return;
     this.machine.transition("ready", "warm");
   }
 
@@ -180,7 +181,7 @@ export class Supervisor {
 }
 
 /** A caller whose time went by while the engine started may find another worker ready. */
-function notReadyInTime(reason: unknown): EndpointError | undefined {
+export function notReadyInTime(reason: unknown): EndpointError | undefined {
   if (!(reason instanceof EndpointError) || reason.code !== "deadline_exceeded") return undefined;
   return new EndpointError("not_ready", "the engine did not serve within the invocation's time", { cause: reason });
 }

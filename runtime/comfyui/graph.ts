@@ -16,3 +16,11 @@ export type Graph = Record<string, GraphNode>;
 export function isLink(value: unknown): value is Link {
   return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && typeof value[1] === "number";
 }
+
+const MODEL_FILE = /\.(safetensors|sft|ckpt|pth?|bin|gguf)$/i;
+
+/** Model files that a graph names. */
+export function modelsOf(graph: Graph): ReadonlySet<string> {
+  const values = Object.values(graph).flatMap(({ inputs }) => Object.values(inputs));
+  return new Set(values.filter((value) => typeof value === "string" && MODEL_FILE.test(value)) as string[]);
+}

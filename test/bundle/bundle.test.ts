@@ -59,7 +59,7 @@ test("`invoke` makes a picture with nothing but sharp beside the bundle", async 
 test("`check` reports the engine of the bundle", async () => {
   const { code, stdout, stderr } = await runBundle("check");
   expect(code, stderr).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ engine: { kind: "emulator" }, missing: [] });
+  expect(JSON.parse(stdout)).toMatchObject({ engines: [{ kind: "emulator" }], missing: [] });
 });
 
 test("the handler stays below 4 MiB, 800 KiB compressed", async () => {

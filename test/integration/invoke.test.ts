@@ -70,7 +70,7 @@ test("check prints the settings without secrets, the engine and its models", asy
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
     settings: { API_TOKEN: "set" },
-    engine: { kind: "emulator" },
+    engines: [{ kind: "emulator" }],
     models: { checkpoints: expect.arrayContaining(["tiny-sd15.safetensors"]) },
     missing: [],
   });

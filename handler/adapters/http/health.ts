@@ -8,19 +8,20 @@ const DEAD: ReadonlySet<EngineState> = new Set(["failed", "defunct"]);
 const READY: ReadonlySet<EngineState> = new Set(["ready", "busy"]);
 
 export function healthRoutes(endpoint: Endpoint): Hono {
-  const { supervisor } = endpoint.engine;
+  const { engines } = endpoint;
+  const states = () => engines.all.map(({ supervisor }) => supervisor.state);
   return new Hono()
     .get("/health", (context) => {
-      const isAlive = !DEAD.has(supervisor.state);
+      const isAlive = !DEAD.has(engines.state);
       return context.json(
-        { version, status: isAlive ? "healthy" : "not healthy", state: supervisor.state },
+        { version, status: isAlive ? "healthy" : "not healthy", state: engines.state, engines: states() },
         isAlive ? 200 : 503,
       );
     })
     .get("/ready", (context) => {
-      const isReady = READY.has(supervisor.state);
+      const isReady = READY.has(engines.state);
       return context.json(
-        { version, status: isReady ? "ready" : "not ready", state: supervisor.state },
+        { version, status: isReady ? "ready" : "not ready", state: engines.state, engines: states() },
         isReady ? 200 : 503,
       );
     });

@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Config } from "../../config.ts";
 import type { Endpoint } from "../../endpoint.ts";
+import type { Adapter, Intake } from "../adapter.ts";
 import { bearerAuth } from "./auth.ts";
 import { BodyReader } from "./body.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
@@ -24,14 +25,22 @@ const SWEEP_MS = 50;
 /** Longer than load balancers keep idle connections (60 s), or they would send into one that is being closed. */
 const KEEP_ALIVE_MS = 75_000;
 
-export interface HttpFace {
-  url: string;
-  /** Stops listening; resolves when the last connection is closed. */
-  close(): Promise<void>;
-}
-
 /** Listens at once, also while the engine starts: health is answered, and work waits. */
-export async function startHttp(endpoint: Endpoint, config: Config, log: Logger): Promise<HttpFace> {
+export const http: Adapter = {
+  async start({ endpoint, config, log }) {
+    return listen(workRoutes(endpoint, config, log), config, log);
+  },
+};
+
+/** Health alone, for platforms that bring their work in another way. */
+export const probes: Adapter = {
+  async start({ endpoint, config, log }) {
+    return listen(new Hono().route("/", healthRoutes(endpoint)), config, log);
+  },
+};
+
+/** Everything that is answered over HTTP. */
+function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hono {
   const app = new Hono();
   app.onError((error, context) =>
     isSdapiPath(context.req.path) ? respondWithSdapiError(context, error) : respondWithError(context, error),
@@ -67,14 +76,18 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
   const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
   app.route("/", comfyuiApiRoutes(endpoint, bodies));
   app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
-  app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engine));
+  app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engines));
+  return app;
+}
 
-  const server = await listen(app, config);
+async function listen(app: Hono, config: Config, log: Logger): Promise<Intake> {
+  const server = await bind(app, config);
   const { address, port, family } = server.address() as AddressInfo;
   const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   log.info({ url }, `listening on ${url}`);
   return {
-    url,
+    // The endpoint refuses work by itself once it drains; health is answered to the end.
+    stop: () => {},
     close: () =>
       new Promise((resolve) => {
         // A connection that carries a last answer is kept alive by its client afterwards.
@@ -87,7 +100,7 @@ export async function startHttp(endpoint: Endpoint, config: Config, log: Logger)
   };
 }
 
-function listen(app: Hono, { HOST: hostname, PORT: port }: Config): Promise<Server> {
+function bind(app: Hono, { HOST: hostname, PORT: port }: Config): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname, port }, () => resolve(server)) as Server;
     server.once("error", reject);

@@ -1,15 +1,15 @@
 /** As many steps as A1111 would run, counted by what the engine tells of each. */
 import { beforeAll, expect, test } from "vitest";
 import { parseImg2Img } from "../../../handler/request/sdapi/img2img.ts";
-import type { Engine } from "../../../runtime/engine.ts";
+import type { Engines } from "../../../runtime/engines.ts";
 import recorded from "../../fixtures/sdapi/steps.json" with { type: "json" };
-import { sharedEngine } from "../../support/engine.ts";
+import { sharedEngines } from "../../support/engines.ts";
 import { standInPicture } from "../../support/stand-in-pictures.ts";
 
-let engine: Engine;
+let engines: Engines;
 beforeAll(() =>
-  sharedEngine((running) => {
-    engine = running;
+  sharedEngines((running) => {
+    engines = running;
   }),
 );
 
@@ -32,17 +32,19 @@ const { signal } = new AbortController();
 
 /** What the sampler tells: each step, and of how many. */
 async function stepsOf(body: object): Promise<[step: number, of: number][]> {
-  const catalogue = await engine.catalogue(signal);
-  const built = await parseImg2Img(body).build({ catalogue, models: engine.models, isFresh: true });
-  const release = await engine.holdInputs(built.inputs ?? [], signal);
+  const catalogue = await engines.catalogue(signal);
+  const built = await parseImg2Img(body).build({ catalogue, models: engines.models, isFresh: true });
+  const turn = await engines.turn(built.graph, signal);
+  const release = await turn.engine.holdInputs(built.inputs ?? [], signal);
   const samplers = Object.entries(built.graph).filter(([, { class_type }]) => class_type === "SamplerCustomAdvanced");
   const steps: [number, number][] = [];
-  await engine.run(built.graph, {
+  await turn.engine.run(built.graph, {
     signal,
     onProgress: ({ nodeId, value, max }) => {
       if (samplers.some(([id]) => id === nodeId) && value > 0) steps.push([value, max]);
     },
   });
+  turn.end();
   await release();
   return steps;
 }

@@ -1,6 +1,6 @@
 /** The routes of A1111's ControlNet extension that list what units may name: sd-webui-controlnet, scripts/api.py. */
 import { type Context, Hono } from "hono";
-import type { Engine } from "../../../../runtime/engine.ts";
+import type { Engines } from "../../../../runtime/engines.ts";
 import { shortHash } from "../../../../runtime/short-hash.ts";
 import { controlNetFiles, controlNetName } from "../../../request/sdapi/controlnet/models.ts";
 import { PREPROCESSORS, type Preprocessor, type Slider } from "../../../request/sdapi/controlnet/preprocessors.ts";
@@ -31,13 +31,13 @@ const CONTROL_TYPES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Below {@link CONTROLNET_PREFIX}. */
-export function controlnetRoutes(engine: Engine): Hono {
+export function controlnetRoutes(engines: Engines): Hono {
   const routes = new Hono();
   routes.get("/version", (context) => context.json({ version: VERSION }));
   routes.get("/settings", (context) => context.json({ control_net_unit_count: UNITS }));
   routes.get("/model_list", async (context) => {
-    if (context.req.query("update") !== "false") await (await servingCatalogue(context, engine)).reload();
-    return context.json({ model_list: [NO_MODEL, ...(await modelNames(context, engine))] });
+    if (context.req.query("update") !== "false") await (await servingCatalogue(context, engines)).reload();
+    return context.json({ model_list: [NO_MODEL, ...(await modelNames(context, engines))] });
   });
   routes.get("/module_list", (context) => {
     const isAlias = /^(true|1|on|yes)$/i.test(context.req.query("alias_names") ?? "");
@@ -48,7 +48,7 @@ export function controlnetRoutes(engine: Engine): Hono {
     });
   });
   routes.get("/control_types", async (context) => {
-    const models = [NO_MODEL, ...(await modelNames(context, engine))];
+    const models = [NO_MODEL, ...(await modelNames(context, engines))];
     const types = Object.entries(CONTROL_TYPES).map(([type, parts]) => [type, controlType(type, parts, models)]);
     return context.json({ control_types: { All: everything(models), ...Object.fromEntries(types) } });
   });
@@ -56,10 +56,10 @@ export function controlnetRoutes(engine: Engine): Hono {
 }
 
 /** As the extension titles them: with A1111's old short hash, where the file can be read. */
-async function modelNames(context: Context, engine: Engine): Promise<string[]> {
-  const files = controlNetFiles(await servingCatalogue(context, engine));
+async function modelNames(context: Context, engines: Engines): Promise<string[]> {
+  const files = controlNetFiles(await servingCatalogue(context, engines));
   const titled = files.map(async (file) => {
-    const path = engine.models.path("controlnet", file);
+    const path = engines.models.path("controlnet", file);
     const hash = path === undefined ? undefined : await shortHash(path);
     return hash === undefined ? controlNetName(file) : `${controlNetName(file)} [${hash}]`;
   });

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { type Context, Hono } from "hono";
 import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
 import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
-import type { Engine } from "../../../../runtime/engine.ts";
+import type { Engines } from "../../../../runtime/engines.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
@@ -20,7 +20,7 @@ import { LATENT_UPSCALE_MODES, SAMPLER_OPTIONS, SCHEDULER_DEFAULTS } from "./tab
 /** A client that lists while ComfyUI starts waits for so long. */
 const START_WAIT_MS = 60_000;
 
-type Answer = (engine: Engine, catalogue: Catalogue) => unknown;
+type Answer = (engines: Engines, catalogue: Catalogue) => unknown;
 
 const FIXED: Readonly<Record<string, unknown>> = {
   "/samplers": SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui).map(({ name, aliases, automatic }) => ({
@@ -44,20 +44,20 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 
 const LISTED: Readonly<Record<string, Answer>> = {
-  "/sd-models": (engine, catalogue) => listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model)),
-  "/sd-vae": (engine, { vaes }) =>
-    vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engine, "vae", file) })),
-  "/loras": async (engine, catalogue) => await eachLora(engine, catalogue),
-  "/script-info": (engine, catalogue) =>
+  "/sd-models": (engines, catalogue) => listCheckpoints(catalogue).map((model) => describeCheckpoint(engines, model)),
+  "/sd-vae": (engines, { vaes }) =>
+    vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engines, "vae", file) })),
+  "/loras": async (engines, catalogue) => await eachLora(engines, catalogue),
+  "/script-info": (engines, catalogue) =>
     scriptInfo(
-      listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title),
+      listCheckpoints(catalogue).map((model) => describeCheckpoint(engines, model).title),
       hasSoftInpainting(catalogue),
     ),
-  "/hypernetworks": (engine, catalogue) =>
+  "/hypernetworks": (engines, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")
-      .map((file) => ({ name: stem(basename(file)), path: pathOf(engine, "hypernetworks", file) })),
-  "/upscalers": (engine, catalogue) => [
+      .map((file) => ({ name: stem(basename(file)), path: pathOf(engines, "hypernetworks", file) })),
+  "/upscalers": (engines, catalogue) => [
     ...PLAIN_UPSCALERS.map((name) => ({
       name,
       model_name: null,
@@ -68,44 +68,44 @@ const LISTED: Readonly<Record<string, Answer>> = {
     ...upscaleModels(catalogue).map(({ name, file, scale }) => ({
       name,
       model_name: name,
-      model_path: pathOf(engine, "upscale_models", file),
+      model_path: pathOf(engines, "upscale_models", file),
       model_url: null,
       scale,
     })),
   ],
-  "/realesrgan-models": (engine, catalogue) =>
+  "/realesrgan-models": (engines, catalogue) =>
     upscaleModels(catalogue)
       .filter(({ isRealEsrgan }) => isRealEsrgan)
-      .map(({ name, file, scale }) => ({ name, path: pathOf(engine, "upscale_models", file), scale })),
-  "/embeddings": async (engine) => ({ loaded: await loadedEmbeddings(engine), skipped: {} }),
+      .map(({ name, file, scale }) => ({ name, path: pathOf(engines, "upscale_models", file), scale })),
+  "/embeddings": async (engines) => ({ loaded: await loadedEmbeddings(engines), skipped: {} }),
   "/scripts": (_, catalogue) => {
     // Clients take the first name, of a script that is not available itself, for the sign that units are.
     const controlnet = controlNetFiles(catalogue).length > 0 ? ["controlnet m2m", "controlnet"] : [];
     const { txt2img, img2img } = scriptNames(hasSoftInpainting(catalogue));
     return { txt2img: [...txt2img, ...controlnet], img2img: [...img2img, ...controlnet] };
   },
-  "/memory": async (engine) => memoryOf(await engine.supervisor.current?.link.client.systemStats()),
+  "/memory": async (engines) => memoryOf(await engines.current?.supervisor.current?.link.client.systemStats()),
 };
 
-export function sdapiLists(engine: Engine): Hono {
+export function sdapiLists(engines: Engines): Hono {
   const routes = new Hono();
   for (const [path, body] of Object.entries(FIXED)) routes.get(path, (context) => context.json(body as object));
   for (const [path, answer] of Object.entries(LISTED))
     routes.get(path, async (context) =>
-      context.json((await answer(engine, await servingCatalogue(context, engine))) as object),
+      context.json((await answer(engines, await servingCatalogue(context, engines))) as object),
     );
   return routes;
 }
 
 /** @throws EndpointError `not_ready` when ComfyUI takes too long to start, or what ended it. */
-export async function servingCatalogue(context: Context, engine: Engine): Promise<Catalogue> {
+export async function servingCatalogue(context: Context, engines: Engines): Promise<Catalogue> {
   const patience = new AbortController();
   const stop = (code: "not_ready" | "cancelled", message: string) => () =>
     patience.abort(new EndpointError(code, message));
   const clock = setTimeout(stop("not_ready", "ComfyUI is still starting"), START_WAIT_MS);
   context.req.raw.signal.addEventListener("abort", stop("cancelled", "the caller went away"), { once: true });
   try {
-    return await engine.catalogue(patience.signal);
+    return await engines.catalogue(patience.signal);
   } finally {
     clearTimeout(clock);
   }
@@ -118,34 +118,34 @@ export const checkpointOf = (file: string, catalogue: Catalogue): ModelFile =>
   listCheckpoints(catalogue).find((model) => model.file === file) ?? { folder: "checkpoints", file };
 
 /** An item of `/sd-models`; the title has no hash until it is known. */
-export function describeCheckpoint(engine: Engine, model: ModelFile) {
+export function describeCheckpoint(engines: Engines, model: ModelFile) {
   const { folder, file } = model;
-  const sha256 = engine.models.sha256(folder, file) ?? null;
+  const sha256 = engines.models.sha256(folder, file) ?? null;
   return {
-    title: titleOf(model, engine.models),
+    title: titleOf(model, engines.models),
     model_name: stem(file).replaceAll("/", "_"),
     hash: sha256?.slice(0, SHORT_HASH) ?? null,
     sha256,
-    filename: pathOf(engine, folder, file),
+    filename: pathOf(engines, folder, file),
     config: null,
   };
 }
 
 /** One after the other: there may be thousands, on a disk that is far away. */
-async function eachLora(engine: Engine, catalogue: Catalogue) {
+async function eachLora(engines: Engines, catalogue: Catalogue) {
   const loras = [];
   for (const file of catalogue.choices("LoraLoader", "lora_name")) {
-    const path = engine.models.path("loras", file);
+    const path = engines.models.path("loras", file);
     loras.push(describeLora(file, path ?? file, path === undefined ? undefined : await readSafetensorsHeader(path)));
   }
   return loras;
 }
 
 /** By name. What cannot be known without opening a pickle is null. */
-async function loadedEmbeddings(engine: Engine) {
-  const names = (await engine.supervisor.current?.link.client.embeddings()) ?? [];
+async function loadedEmbeddings(engines: Engines) {
+  const names = (await engines.current?.supervisor.current?.link.client.embeddings()) ?? [];
   const loaded: [string, object][] = [];
-  for (const name of names) loaded.push([name, await describeEmbedding(name, engine.models)]);
+  for (const name of names) loaded.push([name, await describeEmbedding(name, engines.models)]);
   return Object.fromEntries(loaded);
 }
 
@@ -153,7 +153,7 @@ const upscaleModels = (catalogue: Catalogue) =>
   nameUpscaleModels(catalogue.choices("UpscaleModelLoader", "model_name"));
 
 /** Absolute where that is known, else as ComfyUI's list has it. */
-const pathOf = (engine: Engine, folder: string, file: string) => engine.models.path(folder, file) ?? file;
+const pathOf = (engines: Engines, folder: string, file: string) => engines.models.path(folder, file) ?? file;
 
 const stem = (file: string) => file.replace(/\.[^./]+$/, "");
 

@@ -2,18 +2,18 @@
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import type { Catalogue } from "../../../../runtime/comfyui/catalogue.ts";
-import type { Engine } from "../../../../runtime/engine.ts";
+import type { Engines } from "../../../../runtime/engines.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import type { SdapiOptions } from "../../../sdapi-options.ts";
 import type { BodyReader } from "../body.ts";
 import { sdapiBody } from "./body.ts";
 import { checkpointOf, describeCheckpoint, servingCatalogue } from "./lists.ts";
 
-export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: BodyReader, log: Logger): Hono {
+export function sdapiOptions(options: SdapiOptions, engines: Engines, bodies: BodyReader, log: Logger): Hono {
   const set = async (context: Context, values: Record<string, unknown>) => {
-    const catalogue = await servingCatalogue(context, engine);
+    const catalogue = await servingCatalogue(context, engines);
     const idle = await withFreshLists(catalogue, () =>
-      options.set(values, { catalogue, models: engine.models, isFresh: true }),
+      options.set(values, { catalogue, models: engines.models, isFresh: true }),
     ).catch(nameOption);
     log.info({ options: Object.keys(values) }, "A1111 options set; they hold for this worker until it stops");
     if (idle.length > 0) {
@@ -24,8 +24,8 @@ export function sdapiOptions(options: SdapiOptions, engine: Engine, bodies: Body
   };
   return new Hono()
     .get("/options", async (context) => {
-      const catalogue = await servingCatalogue(context, engine);
-      return context.json(options.all(catalogue, (file) => describeCheckpoint(engine, checkpointOf(file, catalogue))));
+      const catalogue = await servingCatalogue(context, engines);
+      return context.json(options.all(catalogue, (file) => describeCheckpoint(engines, checkpointOf(file, catalogue))));
     })
     .post("/options", (context) =>
       bodies.read(context, (values) => set(context, values as Record<string, unknown>), sdapiBody(context)),

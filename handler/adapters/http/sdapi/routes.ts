@@ -18,7 +18,7 @@ const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] 
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
 export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger): Hono {
-  const { engine, sdapi } = endpoint;
+  const { engines, sdapi } = endpoint;
   const routes = new Hono();
 
   for (const route of WORK) {
@@ -36,14 +36,14 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
   });
   routes.post("/skip", (context) => context.json(null));
   routes.post("/unload-checkpoint", async (context) => {
-    await engine.forgetResults();
+    await engines.forgetResults();
     return context.json({});
   });
   routes.post("/reload-checkpoint", (context) => context.json({}));
   for (const path of REFRESHES) routes.post(path, (context) => refresh(context, endpoint));
 
-  routes.route("/", sdapiOptions(sdapi.options, engine, bodies, log));
-  routes.route("/", sdapiLists(engine));
+  routes.route("/", sdapiOptions(sdapi.options, engines, bodies, log));
+  routes.route("/", sdapiLists(engines));
   routes.route("/", sdapiImages(sdapi, bodies));
   routes.get("/prompt-styles", (context) => context.json(sdapi.styles.all.map(describeStyle)));
   return routes;
@@ -51,8 +51,8 @@ export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger)
 
 const describeStyle = ({ name, prompt, negativePrompt }: Style) => ({ name, prompt, negative_prompt: negativePrompt });
 
-async function refresh(context: Context, { engine, sdapi }: Endpoint): Promise<Response> {
+async function refresh(context: Context, { engines, sdapi }: Endpoint): Promise<Response> {
   sdapi.forgetStyles();
-  await (await servingCatalogue(context, engine)).reload();
+  await (await servingCatalogue(context, engines)).reload();
   return context.json(null);
 }
