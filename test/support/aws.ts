@@ -13,8 +13,10 @@ export interface AwsCall {
   /** S3's path without the query. */
   path: string;
   body: string;
-  /** Milliseconds since the first call. */
+  /** Milliseconds since the start. */
   at: number;
+  /** Of the answer, once it was given. */
+  status?: number;
 }
 
 /** A status to answer with instead, a word for what happens to the connection, or nothing. */
@@ -70,8 +72,11 @@ export async function startAws(
     const target = from.headers["x-amz-target"];
     const path = from.url!.split("?")[0]!;
     const action = typeof target === "string" ? target.split(".")[1]! : from.method!;
-    const call = { action, path, body: target ? body.toString() : "", at: performance.now() - startedAt };
+    const call: AwsCall = { action, path, body: target ? body.toString() : "", at: performance.now() - startedAt };
     calls.push(call);
+    to.on("finish", () => {
+      call.status = to.statusCode;
+    });
     const wrong = fault?.(call);
     if (wrong === "reset") return void from.socket.destroy();
     if (wrong === "hang") return;
