@@ -13,6 +13,11 @@ interface Platform {
 
 /** In the order in which they are tried; a new platform needs a line here. */
 export const PLATFORMS: Readonly<Record<string, Platform>> = {
+  sqs: {
+    detects: ({ SQS_QUEUE_URL: url }) => Boolean(url),
+    hasProbes: true,
+    load: async () => (await import("./sqs/sqs.ts")).sqs,
+  },
   http: {
     detects: () => true,
     hasProbes: false,

@@ -60,13 +60,10 @@ function recording(): { store: ObjectStore; written: string[] } {
     written,
     store: {
       ...store,
-      async put(...args) {
-        await store.put(...args);
+      async putOnce(...args) {
+        const isFirst = await store.putOnce(...args);
         written.push(args[1]);
-      },
-      async putDocumentOnce(...args) {
-        written.push(args[1]);
-        return store.putDocumentOnce(...args);
+        return isFirst;
       },
     },
   };
@@ -137,7 +134,7 @@ describe("with the operator's bucket", () => {
   test("an upload that fails leaves no result", async () => {
     const failing: ObjectStore = {
       ...store,
-      put: (_bucket, key, ...rest) => store.put("no-such-bucket", key, ...rest),
+      putOnce: (_bucket, key, ...rest) => store.putOnce("no-such-bucket", key, ...rest),
     };
     const error = await rejectionOf(outputsTo({}, failing).deliver([output()], target()));
     expect(error).toMatchObject({ code: "upload_failed", details: { key: "outputs/id-1/2/a.png" } });
@@ -156,13 +153,15 @@ describe("with the request's bucket", () => {
     const outputs = [output(), output({ name: "sub/b.png" })];
     const delivered = await outputsTo().deliver(outputs, target(s3(prefix)));
     expect(delivered.map(({ location }) => location?.key)).toEqual(expected);
-    expect(await keys()).toEqual(expected);
+    expect(await keys()).toEqual([...expected, "results/id-1.json"].sort());
+    const document = JSON.parse(await text("results/id-1.json"));
+    expect(document.outputs).toMatchObject(expected.map((key) => ({ bucket, key })));
   });
 
   test("names that folders made equal do not overwrite one another", async () => {
     const outputs = [output({ name: "x/a.png" }), output({ name: "x_a.png", bytes: Buffer.from("other") })];
     await outputsTo().deliver(outputs, target(s3("")));
-    expect(await keys()).toEqual(["id-1_x_a-2.png", "id-1_x_a.png"]);
+    expect(await keys()).toEqual(["id-1_x_a-2.png", "id-1_x_a.png", "results/id-1.json"]);
     expect(await text("id-1_x_a-2.png")).toBe("other");
   });
 

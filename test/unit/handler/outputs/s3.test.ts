@@ -72,11 +72,11 @@ describe("a bucket that fails", () => {
 describe("a result document", () => {
   test("is asked to be written only where there is none", async () => {
     const { store, requests } = await serve(status(200));
-    expect(await store.putDocumentOnce("pictures", "results/a.json", { a: 1 }, never)).toBe(true);
+    expect(await store.putOnce("pictures", "results/a.json", Buffer.from("{}"), "application/json", never)).toBe(true);
     expect(requests[0]!.headers).toMatchObject({ "if-none-match": "*", "content-type": "application/json" });
   });
 
-  test("that is there already is kept, and told in the log", async () => {
+  test("that is there already is kept, as is what it may name, and told in the log", async () => {
     const { store, requests } = await serve((request, response) =>
       status(request.headers["if-none-match"] === "*" ? 412 : 200)(request, response),
     );
@@ -91,18 +91,66 @@ describe("a result document", () => {
       delivery: { isInline: false },
       signal: never,
     });
-    expect(delivered[0]!.location).toEqual({ bucket: "pictures", key: "outputs/id-1/2/a.png" });
+    const { bucket, key } = delivered[0]!.location!;
+    expect(bucket).toBe("pictures");
+    expect(key).toMatch(/^outputs\/id-1\/2-[0-9a-f-]{36}\/a\.png$/);
     expect(requests.map(({ path }) => path.split("?")[0])).toEqual([
       "/pictures/outputs/id-1/2/a.png",
+      `/pictures/${key}`,
       "/pictures/results/id-1.json",
     ]);
     expect(lines.map((line) => JSON.parse(line))).toEqual([expect.objectContaining({ key: "results/id-1.json" })]);
   });
 
+  test.each([
+    ["and then is there", 412, false],
+    ["and then is not there", 200, true],
+  ])("that another copy writes at this moment is asked for again, %s", async (_name, second, isFirst) => {
+    let tries = 0;
+    const { store } = await serve((request, response) => status(++tries === 1 ? 409 : second)(request, response));
+    expect(await store.putOnce("pictures", "a.json", Buffer.from("{}"), "application/json", never)).toBe(isFirst);
+    expect(tries).toBe(2);
+  });
+
   test("that cannot be written is an error", async () => {
     const { store } = await serve(status(403));
-    const error = await rejectionOf(store.putDocumentOnce("pictures", "results/a.json", {}, never));
+    const error = await rejectionOf(
+      store.putOnce("pictures", "results/a.json", Buffer.from("{}"), "application/json", never),
+    );
     expect(error).toMatchObject({ code: "upload_failed", details: { key: "results/a.json" } });
+  });
+});
+
+describe("reading an object", () => {
+  const options = { maxBytes: 10, signal: never };
+  const error = (code: number, name: string) => (_request: IncomingMessage, response: ServerResponse) =>
+    response.writeHead(code).end(`<Error><Code>${name}</Code></Error>`);
+
+  test("gives its bytes", async () => {
+    const { store } = await serve((_request, response) => response.writeHead(200).end("0123456789"));
+    expect((await store.get("pictures", "a", options))?.toString()).toBe("0123456789");
+  });
+
+  test("that is not there gives nothing", async () => {
+    const { store } = await serve(error(404, "NoSuchKey"));
+    expect(await store.get("pictures", "a", options)).toBe(undefined);
+  });
+
+  test.each([
+    [
+      "is too large",
+      (_request: IncomingMessage, response: ServerResponse) =>
+        response.writeHead(200, { "content-length": 11 }).end("0123456789a"),
+      "payload_too_large",
+      {},
+    ],
+    ["may not be read", error(403, "AccessDenied"), "download_failed", { reason: "AccessDenied", status: 403 }],
+    ["is in a bucket that is not there", error(404, "NoSuchBucket"), "download_failed", { reason: "NoSuchBucket" }],
+    ["is in a store that fails", error(503, "SlowDown"), "download_failed", { reason: "SlowDown", status: 503 }],
+  ])("that %s is an error", async (_name, answer, code, details) => {
+    const { store } = await serve(answer);
+    const failure = await rejectionOf(store.get("pictures", "a", options));
+    expect(failure).toMatchObject({ code, ...(Object.keys(details).length > 0 && { details }) });
   });
 });
 
