@@ -2,10 +2,15 @@
 import type { Context } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
-import type { Dialect, InvocationResult } from "../../invocation.ts";
+import type { Dialect, Invocation, InvocationResult } from "../../invocation.ts";
 import { invalidField } from "../../request/field-errors.ts";
 import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
+
+/** What a platform that brings HTTP requests as events hands to the routes (Hono's `env`): its own limits. */
+export interface HttpPlatform {
+  invocation?: Pick<Invocation, "source" | "timeoutMs" | "maxAnswerBytes">;
+}
 
 /** @throws EndpointError of the header, the body, or of the endpoint's refusal before the body is read. */
 export async function invokeFromHttp(
@@ -26,6 +31,7 @@ export async function invokeFromHttp(
       dialect,
       payload,
       signal: clientGone(context.req.raw.signal),
+      ...(context.env as HttpPlatform | undefined)?.invocation,
       ...(idempotencyKey !== undefined && { idempotencyKey }),
     });
   return bodies.read(context, work, parse);
