@@ -4,6 +4,7 @@ import { Engine } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { EnginePlan } from "../runtime/launch.ts";
 import type { Supervisor } from "../runtime/supervisor.ts";
+import type { AdapterContext } from "./adapters/adapter.ts";
 import { findPlatform } from "./adapters/platforms.ts";
 import type { Config } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
@@ -44,7 +45,7 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
   try {
     if (command === "check") return await (await import("./check.ts")).printCheck(config, plan, engine, terminated);
     if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
-    return await serve(endpoint, { config, terminated, log });
+    return await serve(endpoint, { config, openStore, terminated, log });
   } finally {
     await supervisor.stop();
   }
@@ -53,12 +54,13 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
 /** Serves until SIGTERM, until the engine is beyond repair, or until the platform has no more work; then drains. */
 async function serve(
   endpoint: Endpoint,
-  { config, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
+  { terminated, ...context }: Omit<AdapterContext, "endpoint"> & { terminated: AbortSignal },
 ): Promise<number> {
+  const { config, log } = context;
   const platform = findPlatform(config);
   const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
   log.info({ platform: platform.name }, `work comes by ${platform.name}`);
-  const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, config, log })));
+  const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, ...context })));
   const finished = intakes.flatMap((intake) => intake.finished ?? []);
   const code = await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended, ...finished]);
   const { failure } = endpoint.engine.supervisor;
