@@ -1,6 +1,6 @@
 /** HTTP requests that come as events, of function URLs, API Gateway (payload formats 1.0 and 2.0) and load balancers. */
 import { STATUS_CODES } from "node:http";
-import { EndpointError } from "../../../runtime/errors.ts";
+import { EndpointError, toErrorBody } from "../../../runtime/errors.ts";
 
 type Strings = Readonly<Record<string, string | undefined>>;
 type Lists = Readonly<Record<string, readonly string[] | undefined>>;
@@ -43,9 +43,10 @@ interface HttpEventAnswer {
   isBase64Encoded: boolean;
 }
 
-/** Lambda carries 6 MiB of JSON, a load balancer 1 MB; less what an envelope may take. */
-export const LAMBDA_ANSWER_BYTES = 5_500_000;
-const LOAD_BALANCER_ANSWER_BYTES = 900_000;
+/** Bytes of JSON that an answer may have with all that is around it: Lambda's 6 MiB, a load balancer's 1 MB. */
+const CARRIED_BYTES = { lambda: 6 * 1024 ** 2, loadBalancer: 1_000_000 };
+/** An envelope around JSON: its quotes are escaped once more. */
+const BODY_SHARE = 0.88;
 /** What needs no base64. */
 const TEXT = /^(text\/|application\/(json|javascript|xml|yaml|[\w.+-]+\+(json|xml))\b)/;
 
@@ -57,10 +58,10 @@ export function isHttpEvent(event: unknown): event is HttpEvent {
 
 const isV2 = (event: HttpEvent): event is HttpEventV2 => "http" in event.requestContext;
 
-/** Bytes of the largest answer that its sender carries. */
-export function maxAnswerBytes({ requestContext }: HttpEvent): number {
-  return "elb" in requestContext ? LOAD_BALANCER_ANSWER_BYTES : LAMBDA_ANSWER_BYTES;
-}
+const carriedBytes = (event: HttpEvent) => CARRIED_BYTES["elb" in event.requestContext ? "loadBalancer" : "lambda"];
+
+/** Bytes of the largest body that its sender carries, by and large. */
+export const maxAnswerBytes = (event: HttpEvent) => Math.floor(carriedBytes(event) * BODY_SHARE);
 
 /** @throws EndpointError `invalid_request` for what is no HTTP request. */
 export function toRequest(event: HttpEvent): Request {
@@ -112,30 +113,39 @@ function pairsOf(lists: Lists | null | undefined, strings: Strings | null | unde
   );
 }
 
-/** The answer in the form in which the event's sender wants it. */
+/** The answer in the form in which the event's sender wants it; an error in place of one that would not reach the caller. */
 export async function toHttpAnswer(response: Response, event: HttpEvent): Promise<HttpEventAnswer> {
   const bytes = Buffer.from(await response.arrayBuffer());
-  const { headers } = response;
-  const isText = TEXT.test(headers.get("content-type") ?? "text/") && !headers.has("content-encoding");
   const answer = {
     statusCode: response.status,
-    body: bytes.toString(isText ? "utf8" : "base64"),
-    isBase64Encoded: !isText,
+    ...encodeBody(bytes, response.headers),
+    ...encodeHeaders(response, event),
   };
+  const size = Buffer.byteLength(JSON.stringify(answer));
+  if (size <= carriedBytes(event)) return answer;
+  const message = `the answer has ${size} bytes, and ${carriedBytes(event)} reach the caller; configure S3_BUCKET`;
+  const error = new EndpointError("output_too_large", message);
+  return toHttpAnswer(Response.json(toErrorBody(error), { status: error.httpStatus }), event);
+}
+
+function encodeBody(bytes: Buffer, headers: Headers): Pick<HttpEventAnswer, "body" | "isBase64Encoded"> {
+  const isText = TEXT.test(headers.get("content-type") ?? "text/") && !headers.has("content-encoding");
+  return { body: bytes.toString(isText ? "utf8" : "base64"), isBase64Encoded: !isText };
+}
+
+function encodeHeaders({ status, headers }: Response, event: HttpEvent): Partial<HttpEventAnswer> {
   const cookies = headers.getSetCookie();
-  headers.delete("set-cookie");
-  const single = Object.fromEntries(headers);
-  if (isV2(event)) return { ...answer, headers: single, ...(cookies.length > 0 && { cookies }) };
+  const single = Object.fromEntries([...headers].filter(([name]) => name !== "set-cookie"));
+  if (isV2(event)) return { headers: single, ...(cookies.length > 0 && { cookies }) };
   const lists = Object.fromEntries(Object.entries(single).map(([name, value]) => [name, [value]]));
   if (cookies.length > 0) {
     single["set-cookie"] = cookies.at(-1)!;
     lists["set-cookie"] = cookies;
   }
   return {
-    ...answer,
     headers: single,
     // A load balancer reads the form in which it sends.
     ...(event.multiValueHeaders && { multiValueHeaders: lists }),
-    ...(event.requestContext.elb && { statusDescription: `${answer.statusCode} ${STATUS_CODES[answer.statusCode]}` }),
+    ...(event.requestContext.elb && { statusDescription: `${status} ${STATUS_CODES[status]}` }),
   };
 }

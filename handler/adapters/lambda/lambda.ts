@@ -6,7 +6,8 @@ import { readSettings } from "../../config.ts";
 import { withLogContext } from "../../log.ts";
 import type { Setting } from "../../settings.ts";
 import type { Adapter } from "../adapter.ts";
-import { createEventHandler, type EventHandler } from "./event.ts";
+import { PAYLOAD_BUCKETS } from "../aws/payload-buckets.ts";
+import { EventHandler } from "./event.ts";
 import { RuntimeApi, type RuntimeInvocation } from "./runtime-api.ts";
 
 const SETTINGS = {
@@ -18,6 +19,7 @@ const SETTINGS = {
     schema: z.coerce.number().int().min(1).default(1),
     description: "invocations that are taken at once; set by Lambda Managed Instances",
   },
+  ...PAYLOAD_BUCKETS,
 } as const satisfies Record<string, Setting>;
 
 export const lambda: Adapter = {
@@ -25,8 +27,9 @@ export const lambda: Adapter = {
     const { endpoint, config, log } = context;
     const settings = readSettings(SETTINGS, config.environment);
     const api = new RuntimeApi(settings.AWS_LAMBDA_RUNTIME_API, log);
-    const handle = createEventHandler(context);
     const stopped = new AbortController();
+    const options = { payloadBuckets: settings.S3_PAYLOAD_BUCKETS, stopped: stopped.signal };
+    const handler = new EventHandler(context, options);
 
     const serve = async () => {
       if (!(await isServing())) return;
@@ -47,7 +50,7 @@ export const lambda: Adapter = {
       while (!stopped.signal.aborted) {
         const invocation = await endpoint.whenServing(stopped.signal).then(() => api.next(stopped.signal));
         const { requestId, traceId } = invocation;
-        await withLogContext({ requestId, traceId }, () => answer(invocation, { api, handle, log }));
+        await withLogContext({ requestId, traceId }, () => answer(invocation, { api, handler, log }));
       }
     };
 
@@ -64,11 +67,11 @@ export const lambda: Adapter = {
 
 /** @throws Error when the Runtime API is lost. */
 async function answer(
-  { requestId, event, remainingMs }: RuntimeInvocation,
-  { api, handle, log }: { api: RuntimeApi; handle: EventHandler; log: Logger },
+  { requestId, event, remainingMs: timeoutMs }: RuntimeInvocation,
+  { api, handler, log }: { api: RuntimeApi; handler: EventHandler; log: Logger },
 ): Promise<void> {
   try {
-    const result = await handle(event, { requestId, ...(remainingMs !== undefined && { timeoutMs: remainingMs }) });
+    const result = await handler.handle(event, { requestId, timeoutMs });
     await api.respond(requestId, JSON.stringify(result));
   } catch (error) {
     if (!(error instanceof EndpointError)) log.error({ err: error }, "the invocation failed");
