@@ -4,12 +4,15 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { type RunningWorker, startWorker } from "./endpoint.ts";
 
 const ROOT = "/2018-06-01/runtime/";
 
 export interface RuntimeCall {
   method: string;
-  /** Below the version, with `*` for the id: `invocation/next`, `init/error` ... */
+  /** Below the version. */
+  path: string;
+  /** The path with `*` for the id: `invocation/next`, `init/error` ... */
   route: string;
   requestId: string | undefined;
   headers: IncomingHttpHeaders;
@@ -50,6 +53,14 @@ export interface LambdaRuntime {
   fail(route: string, ...faults: Fault[]): void;
 }
 
+/** The product as Lambda runs it. */
+export async function startLambda(
+  settings: Record<string, string> = {},
+): Promise<{ runtime: LambdaRuntime; worker: RunningWorker }> {
+  const runtime = await startLambdaRuntime();
+  return { runtime, worker: startWorker({ ...runtime.settings, ...settings }) };
+}
+
 export async function startLambdaRuntime(): Promise<LambdaRuntime> {
   const calls: RuntimeCall[] = [];
   const faults = new Map<string, Fault[]>();
@@ -87,7 +98,15 @@ export async function startLambdaRuntime(): Promise<LambdaRuntime> {
     const [, requestId] = path.match(/^invocation\/([^/]+)\/(?:response|error)$/) ?? [];
     const route = requestId === undefined ? path : path.replace(requestId, "*");
     const body = await text(request);
-    calls.push({ method: request.method!, route, requestId, headers: request.headers, body, at: performance.now() });
+    calls.push({
+      method: request.method!,
+      path,
+      route,
+      requestId,
+      headers: request.headers,
+      body,
+      at: performance.now(),
+    });
     const fault = faults.get(route)?.shift();
     if (fault === "reset") request.socket.resetAndDestroy();
     else if (fault !== undefined) json(response, fault, { errorMessage: "as the test wants it", errorType: "Fault" });
