@@ -21,6 +21,11 @@ export const PLATFORMS: Readonly<Record<string, Platform>> = {
     hasProbes: false,
     load: async () => (await import("./lambda/lambda.ts")).lambda,
   },
+  sqs: {
+    detects: ({ SQS_QUEUE_URL: url }) => Boolean(url),
+    hasProbes: true,
+    load: async () => (await import("./sqs/sqs.ts")).sqs,
+  },
   http: {
     detects: () => true,
     hasProbes: false,

@@ -126,9 +126,9 @@ export class EventHandler {
 
   async #run(message: Message, timeoutMs: number | undefined, signal: AbortSignal): Promise<Outcome[]> {
     const { endpoint, log } = this.#context;
-    const { payloadBuckets: buckets } = this.#options;
+    const { payloadBuckets: buckets, stopped: leaving } = this.#options;
     const read = payloadReader({ ...this.#context, buckets, results: this.#results }, signal);
-    const context: RunContext = { endpoint, log, source: "lambda", results: this.#results, read, signal };
+    const context: RunContext = { endpoint, log, source: "lambda", results: this.#results, read, signal, leaving };
     if (timeoutMs !== undefined) context.timeoutMs = Math.max(timeoutMs - WRITING_MS, timeoutMs * 0.8);
     return runMessage(message, context);
   }
