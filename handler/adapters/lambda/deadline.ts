@@ -7,6 +7,9 @@ const DATE_STEP_MS = 1_000;
 /** For interrupting the prompt and for telling Lambda. */
 const MARGIN_MS = 1_000;
 
+/** Node's timers hold no more, and would fire at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /**
  * Milliseconds that are left of an invocation's time, less what its answer needs; 0 when it is over. To be held on a monotonic clock.
  * @param deadline in milliseconds since 1970, by the clock of who told it.
@@ -16,5 +19,5 @@ export function remainingMs(deadline: number, date: string | undefined, now = Da
   const told = Date.parse(date ?? "");
   const isSkewed = Math.abs(now - told) > SAME_CLOCK_MS;
   const left = deadline - (isSkewed ? told + DATE_STEP_MS : now);
-  return Math.max(0, Math.floor(left - Math.min(MARGIN_MS, left / 10)));
+  return Math.min(LONGEST_MS, Math.max(0, Math.floor(left - Math.min(MARGIN_MS, left / 10))));
 }

@@ -9,6 +9,7 @@ test("what is left of the time is less by a second, or by a tenth of a short one
   expect(remainingMs(NOW + 60_000, date(NOW), NOW), "the same clock, to the second").toBe(59_000);
   expect(remainingMs(NOW + 3_000, undefined, NOW)).toBe(2_700);
   expect(remainingMs(NOW - 1, undefined, NOW)).toBe(0);
+  expect(remainingMs(NOW + 1e12, undefined, NOW), "as long as a timer goes").toBe(2 ** 31 - 1);
 });
 
 test("F19: by a clock that is off the time is counted from what it says itself, at most a second short", () => {
