@@ -42,7 +42,8 @@ export function createOutputs(settings: Settings, store: () => Promise<ObjectSto
   /** The result document comes last: where it stands, all that it names is there. */
   async function writeResult(outputs: DeliveredOutput[], { id, attempt, signal }: DeliveryTarget): Promise<void> {
     const isFirst = await results?.writeSuccess({ id, attempt, outputs }, signal);
-    if (isFirst === false) log.warn({ id }, "a result document with this id exists already and was kept");
+    if (isFirst === false)
+      log.warn({ key: results?.key(id) }, "a result document with this id exists already and was kept");
   }
 
   return {

@@ -137,6 +137,8 @@ async function fail({ id, message }: Omit<Job, "payload">, thrown: unknown, cont
   try {
     const final = await finalError(error, { id, attempt: message.attempt }, context);
     if (!final) return { id, status: "retry", error };
+    const standing = await findOutcome(id, context);
+    if (standing) return standing;
     const failure = { id, status: "failed", error: toErrorBody(final).error } as const;
     const document = { ...failure, attempt: message.attempt, message_id: message.id };
     if (context.results) await context.tell?.(document);

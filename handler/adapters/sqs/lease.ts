@@ -55,8 +55,7 @@ export class Lease {
 
   async #extend(): Promise<boolean> {
     const askedAt = performance.now();
-    const leftMs = this.#message.receivedAt + LONGEST_LEASE_SECONDS * 1000 - askedAt;
-    const seconds = Math.floor(Math.min(this.#visibilityMs, leftMs) / 1000);
+    const seconds = extensionSeconds(this.#visibilityMs, askedAt - this.#message.receivedAt);
     if (seconds <= 0) return false;
     try {
       await this.#queue.hide(this.#message, seconds);
@@ -82,4 +81,9 @@ export class Lease {
     clearTimeout(this.#expiry);
     this.#lost.abort(new EndpointError("lease_lost", why));
   }
+}
+
+/** What may still be asked for of a message that was received so long ago: SQS refuses what would pass its longest lease. */
+export function extensionSeconds(wantedMs: number, heldMs: number): number {
+  return Math.floor(Math.min(wantedMs, LONGEST_LEASE_SECONDS * 1000 - heldMs) / 1000);
 }

@@ -23,8 +23,8 @@ export interface Letter {
   deduplicationId: string;
 }
 
-/** The longest that SQS waits for a message. */
-const WAIT_SECONDS = 20;
+/** What SQS waits for a message at the longest; to know that a queue is empty takes less. */
+const WAIT_SECONDS = { longest: 20, untilEmpty: 5 };
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Longer than the wait. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -66,11 +66,14 @@ export class Queue {
   }
 
   /** Waits for one message; undefined when none came. One at a time, so that the next of a FIFO group waits for it. */
-  async receive(visibilitySeconds: number, signal: AbortSignal): Promise<ReceivedMessage | undefined> {
+  async receive(
+    wait: keyof typeof WAIT_SECONDS,
+    { visibilitySeconds, signal }: { visibilitySeconds: number; signal: AbortSignal },
+  ): Promise<ReceivedMessage | undefined> {
     const command = new this.#sqs.ReceiveMessageCommand({
       QueueUrl: this.url,
       MaxNumberOfMessages: 1,
-      WaitTimeSeconds: WAIT_SECONDS,
+      WaitTimeSeconds: WAIT_SECONDS[wait],
       VisibilityTimeout: visibilitySeconds,
       MessageSystemAttributeNames: ["All"],
       MessageAttributeNames: ["All"],

@@ -81,11 +81,11 @@ export class SqsWorker implements Intake {
 
   /** Undefined when the queue is empty, or nothing more is to be taken. An outage of any length is waited for. */
   async #receive(): Promise<ReceivedMessage | undefined> {
-    const { queue, visibilitySeconds, log } = this.#options;
+    const { queue, visibilitySeconds, endsWhenEmpty, log } = this.#options;
     const stopping = this.#stopping.signal;
     for (let pauseMs = OUTAGE_PAUSE_MS; !stopping.aborted; pauseMs = Math.min(pauseMs * 2, MAX_OUTAGE_PAUSE_MS)) {
       try {
-        return await queue.receive(visibilitySeconds, stopping);
+        return await queue.receive(endsWhenEmpty ? "untilEmpty" : "longest", { visibilitySeconds, signal: stopping });
       } catch (error) {
         if (stopping.aborted) return undefined;
         log.warn({ err: error }, `the queue does not answer; asking again in ${pauseMs / 1000} s`);
