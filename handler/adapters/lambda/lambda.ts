@@ -10,7 +10,7 @@ import { PAYLOAD_BUCKETS } from "../aws/payload-buckets.ts";
 import { EventHandler } from "./event.ts";
 import { RuntimeApi, type RuntimeInvocation } from "./runtime-api.ts";
 
-const SETTINGS = {
+export const SETTINGS = {
   AWS_LAMBDA_RUNTIME_API: {
     schema: z.string().min(1),
     description: "host and port of the Runtime API; set by Lambda",

@@ -1,7 +1,7 @@
 /** Events that carry messages: every recorded one, with results in a bucket. */
-import { startFauxqs } from "fauxqs";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import EVENTS from "../../fixtures/platforms/lambda/events.json" with { type: "json" };
+import { startAws } from "../../support/aws.ts";
 import type { RunningWorker } from "../../support/endpoint.ts";
 import { startLambda } from "../../support/lambda-runtime.ts";
 import { colourGraph, slowTxt2Img } from "../../support/payloads.ts";
@@ -13,32 +13,19 @@ interface Record {
   eventSourceARN: string;
 }
 
-const { PutObjectCommand, S3Client } = await import("@aws-sdk/client-s3");
 const DONE = { kind: "response", body: { batchItemFailures: [] } };
 
-/** Buckets for results and for payloads, and what an operator sets for them. */
+/** A bucket for results, and others for payloads. */
 async function startBuckets() {
-  const server = await startFauxqs({ port: 0, logger: false });
-  onTestFinished(() => server.stop());
-  for (const bucket of ["results", "jobs", "big"]) server.createBucket(bucket);
-  const address = `http://127.0.0.1:${server.port}`;
-  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
-  const client = new S3Client({ endpoint: address, region: "us-east-1", forcePathStyle: true, credentials });
-  onTestFinished(() => client.destroy());
+  const aws = await startAws();
+  for (const bucket of ["jobs", "big"]) aws.fauxqs.createBucket(bucket);
   return {
-    settings: {
-      AWS_ENDPOINT_URL: address,
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "test",
-      S3_BUCKET: "results",
-      S3_PAYLOAD_BUCKETS: "jobs,big",
+    settings: { ...aws.settings, S3_PAYLOAD_BUCKETS: "jobs,big" },
+    put: async (bucket: string, key: string, body: object) => {
+      const url = `http://127.0.0.1:${aws.fauxqs.port}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+      expect((await fetch(url, { method: "PUT", body: JSON.stringify(body) })).status).toBe(200);
     },
-    put: (bucket: string, key: string, body: object) =>
-      client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: JSON.stringify(body) })),
-    result: async (id: string) => {
-      const response = await fetch(`${address}/results/results/${id}.json`);
-      return response.ok ? await response.json() : undefined;
-    },
+    result: (id: string) => aws.read(`results/${id}.json`),
   };
 }
 
