@@ -13,6 +13,14 @@ interface Platform {
 
 /** In the order in which they are tried; a new platform needs a line here. */
 export const PLATFORMS: Readonly<Record<string, Platform>> = {
+  lambda: {
+    // With AWS's Lambda Web Adapter in the image, events come as HTTP requests.
+    detects: (environment) =>
+      environment["AWS_LAMBDA_RUNTIME_API"] !== undefined &&
+      !Object.keys(environment).some((name) => name.startsWith("AWS_LWA_")),
+    hasProbes: false,
+    load: async () => (await import("./lambda/lambda.ts")).lambda,
+  },
   sqs: {
     detects: ({ SQS_QUEUE_URL: url }) => Boolean(url),
     hasProbes: true,
