@@ -16,7 +16,8 @@ const MAX_SECONDS = 2_000_000;
 const seconds = (fallback: number) => z.coerce.number().min(0).max(MAX_SECONDS).default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(0).default(fallback);
 
-const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(false);
+const flag = (fallback: boolean) =>
+  z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(fallback);
 
 /** `["a", "b c"]`, or words separated by blanks. */
 const words = z.string().transform((value, context) => {
@@ -60,7 +61,7 @@ export const SETTINGS = {
     isSecret: true,
   },
   SDAPI_LENIENT: {
-    schema: flag,
+    schema: flag(false),
     description:
       "`true`: what an A1111 request asks for and cannot be had (a model, a sampler, a script, an option ...) is left aside with a warning in the answer, where it is otherwise refused",
   },
@@ -80,6 +81,11 @@ export const SETTINGS = {
   MAX_QUEUE_DEPTH: {
     schema: count(100),
     description: "invocations that may wait for the engine; one more is refused with 429. 0: no limit",
+  },
+  READY_WHEN_BUSY: {
+    schema: flag(true),
+    description:
+      "`false`: `/ready` says 503 while a prompt runs, for load balancers that spread work by readiness alone",
   },
   INVOCATION_TIMEOUT_SECONDS: {
     schema: z.coerce.number().positive().max(MAX_SECONDS).default(1800),

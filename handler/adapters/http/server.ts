@@ -35,7 +35,7 @@ export const http: Adapter = {
 /** Health alone, for platforms that bring their work in another way. */
 export const probes: Adapter = {
   async start({ endpoint, config, log }) {
-    return listen(new Hono().route("/", healthRoutes(endpoint)), config, log);
+    return listen(new Hono().route("/", healthRoutes(endpoint.engine.supervisor, config)), config, log);
   },
 };
 
@@ -57,7 +57,7 @@ function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hono {
   app.use(cors(config.CORS_ORIGINS));
   app.use("/sdapi/*", processTime, gzipLists);
   app.use(`${CONTROLNET_PREFIX}/*`, processTime, gzipLists);
-  app.route("/", healthRoutes(endpoint));
+  app.route("/", healthRoutes(endpoint.engine.supervisor, config));
   const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
   if (credentials !== undefined) {
     const basic = basicAuth(credentials);
