@@ -82,6 +82,17 @@ export const SETTINGS = {
     schema: count(100),
     description: "invocations that may wait for the engine; one more is refused with 429. 0: no limit",
   },
+  JOB_RETENTION_SECONDS: {
+    schema: seconds(1800),
+    description:
+      "how long the result of work that was asked for under an id (`Idempotency-Key`, `Prefer: respond-async`, `/run` ...) is kept in memory",
+  },
+  MAX_JOBS_KEPT: { schema: count(100), description: "results that are kept so at most" },
+  SAGEMAKER_ASYNC: {
+    schema: flag(false),
+    description:
+      "`true` on an asynchronous SageMaker endpoint: `/invocations` may take an hour and answer at any size, where it otherwise keeps to 58 s and 5.5 MB",
+  },
   READY_WHEN_BUSY: {
     schema: flag(true),
     description:

@@ -1,34 +1,145 @@
-/** From an HTTP request to an invocation: the caller that goes away cancels it. */
+/** From an HTTP request to an invocation: under its id, within its time, with or without a caller who waits. */
+import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
-import type { Dialect, InvocationResult } from "../../invocation.ts";
+import type { Dialect, Invocation, InvocationResult } from "../../invocation.ts";
 import { invalidField } from "../../request/field-errors.ts";
 import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
+import { courierOf, markFinal } from "./couriers.ts";
+import type { Jobs } from "./jobs.ts";
 
-/** @throws EndpointError of the header, the body, or of the endpoint's refusal before the body is read. */
-export async function invokeFromHttp(
-  context: Context,
-  endpoint: Endpoint,
-  bodies: BodyReader,
-  dialect: Dialect,
-  parse?: (text: string) => unknown,
-): Promise<InvocationResult> {
+/** What the routes of every dialect work with. */
+export interface HttpFace {
+  endpoint: Endpoint;
+  bodies: BodyReader;
+  jobs: Jobs;
+}
+
+/** What a body says. */
+export interface Unwrapped {
+  payload: unknown;
+  /** Work that has one is done once, see {@link Jobs}. */
+  id?: string;
+  attempt?: number;
+  timeoutMs?: number;
+}
+
+export interface HttpWork {
+  dialect: Dialect;
+  /** For a body that is not simply JSON. */
+  parse?(text: string): unknown;
+  /** For a body that is not simply the payload. */
+  unwrap?(body: unknown): Unwrapped;
+  /** Whether the work goes on when the caller leaves. */
+  isDetached?: boolean;
+  /** How long the caller waits for the result; without it, as long as it takes. */
+  waitMs?: number;
+  /** The platform's own limits. */
+  timeoutMs?: number;
+  maxAnswerBytes?: number;
+}
+
+/** `accepted`: it goes on, and `jobs` knows it under the id. */
+export type HttpResult = InvocationResult | { id: string; status: "accepted" };
+
+/** @throws EndpointError of the headers, the body, or of the endpoint's refusal before the body is read. */
+export async function invokeFromHttp(context: Context, face: HttpFace, work: HttpWork): Promise<HttpResult> {
+  try {
+    const result = await invoke(context, face, work);
+    if (result.status === "failed" && !result.error.retryable) markFinal(context);
+    return result;
+  } catch (error) {
+    if (!(error instanceof EndpointError && error.retryable)) markFinal(context);
+    throw error;
+  }
+}
+
+/** 202, and where the result will be. */
+export function respondAccepted(context: Context, id: string): Response {
+  const headers = { location: `/status/${encodeURIComponent(id)}`, "preference-applied": "respond-async" };
+  return context.json({ id, status: "accepted" }, 202, headers);
+}
+
+/** Whether the caller asks for an answer before the work is done. */
+export const wantsAsync = ({ req }: Context) => /\brespond-async\b/i.test(req.header("prefer") ?? "");
+
+async function invoke(context: Context, { endpoint, bodies, jobs }: HttpFace, work: HttpWork): Promise<HttpResult> {
   if (endpoint.refusal) throw endpoint.refusal;
-  const idempotencyKey = context.req.header("idempotency-key");
-  const parsedKey = invocationId.optional().safeParse(idempotencyKey);
-  if (!parsedKey.success) throw invalidField("Idempotency-Key", parsedKey.error.issues[0]!.message);
-  const work = (payload: unknown) =>
-    endpoint.invoke({
+  const idempotencyKey = readIdempotencyKey(context);
+  const deadlines = [readTimeout(context), work.timeoutMs];
+  const courier = courierOf(context);
+  const waitMs = work.waitMs ?? (wantsAsync(context) ? 0 : undefined);
+  const gone = clientGone(context.req.raw.signal);
+  const { dialect, unwrap = (payload): Unwrapped => ({ payload }) } = work;
+  const answered = Promise.withResolvers<HttpResult>();
+
+  // The body counts as in memory until the work is done, which may be after the answer.
+  const handle = async (body: unknown): Promise<void> => {
+    const { payload, id: ownId, attempt = courier?.attempt ?? 1, timeoutMs } = unwrap(body);
+    const isNamed = waitMs !== undefined || courier !== undefined || ownId !== undefined;
+    const id = ownId ?? courier?.id ?? (isNamed ? (idempotencyKey ?? idIn(payload) ?? randomUUID()) : undefined);
+    const maxAnswerBytes = courier?.maxAnswerBytes ?? work.maxAnswerBytes;
+    const invocation: Omit<Invocation, "signal"> = {
       source: "http",
-      attempt: 1,
+      attempt,
       dialect,
       payload,
-      signal: clientGone(context.req.raw.signal),
+      ...(id !== undefined && { id }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
+      ...shortest([...deadlines, timeoutMs]),
+    };
+    const key = id ?? idempotencyKey;
+    if (key === undefined) return answered.resolve(await endpoint.invoke({ ...invocation, signal: gone }));
+    // Others may have come while the body was read; what is accepted must not be refused afterwards.
+    if (endpoint.refusal) throw endpoint.refusal;
+    const job = jobs.order({
+      id: key,
+      content: [dialect, payload],
+      run: (signal) => endpoint.invoke({ ...invocation, signal }),
     });
-  return bodies.read(context, work, parse);
+    if (work.isDetached || courier?.comesAgain) job.detach();
+    else if (waitMs !== 0) job.attach(gone);
+    const accept = () => {
+      job.detach();
+      answered.resolve({ id: key, status: "accepted" });
+    };
+    if (waitMs === 0) accept();
+    const patience = waitMs ? setTimeout(accept, waitMs) : undefined;
+    answered.resolve(await job.finished);
+    clearTimeout(patience);
+  };
+  bodies.read(context, handle, work.parse).catch(answered.reject);
+  return answered.promise;
+}
+
+/** @throws EndpointError `invalid_request`. */
+function readIdempotencyKey(context: Context): string | undefined {
+  const key = context.req.header("idempotency-key");
+  const parsed = invocationId.optional().safeParse(key);
+  if (!parsed.success) throw invalidField("Idempotency-Key", parsed.error.issues[0]!.message);
+  return key;
+}
+
+/** @throws EndpointError `invalid_request`. */
+function readTimeout(context: Context): number | undefined {
+  const text = context.req.header("x-timeout-ms");
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw invalidField("X-Timeout-Ms", "must be a number of milliseconds above 0");
+  return Number(text);
+}
+
+function shortest(limits: (number | undefined)[]): { timeoutMs?: number } {
+  const given = limits.filter((limit) => limit !== undefined);
+  return given.length === 0 ? {} : { timeoutMs: Math.min(...given) };
+}
+
+/** The id that a payload carries, bare or as `input`. */
+function idIn(payload: unknown): string | undefined {
+  const { id, input } = (payload ?? {}) as { id?: unknown; input?: { id?: unknown } };
+  return invocationId.safeParse(id ?? input?.id).data;
 }
 
 function clientGone(connection: AbortSignal): AbortSignal {

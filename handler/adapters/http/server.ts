@@ -10,10 +10,19 @@ import type { Endpoint } from "../../endpoint.ts";
 import type { Adapter, Intake } from "../adapter.ts";
 import { bearerAuth } from "./auth.ts";
 import { BodyReader } from "./body.ts";
+import { cloudEventRoutes } from "./cloudevents.ts";
+import { cogRoutes } from "./cog.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
 import { cors } from "./cors.ts";
+import { answerCouriers } from "./couriers.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
+import type { HttpFace } from "./invoke.ts";
+import { Jobs } from "./jobs.ts";
+import { kserveRoutes } from "./kserve.ts";
+import { pubsubRoutes } from "./pubsub.ts";
+import { runpodRoutes } from "./runpod.ts";
+import { sagemakerRoutes } from "./sagemaker.ts";
 import { basicAuth } from "./sdapi/auth.ts";
 import { controlnetRoutes } from "./sdapi/controlnet.ts";
 import { respondWithSdapiError } from "./sdapi/errors.ts";
@@ -22,6 +31,8 @@ import { CONTROLNET_PREFIX, isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } f
 import { sdapiRoutes } from "./sdapi/routes.ts";
 
 const SWEEP_MS = 50;
+/** Of answers that nobody has fetched yet. */
+const MAX_BYTES_KEPT = 256e6;
 /** Longer than load balancers keep idle connections (60 s), or they would send into one that is being closed. */
 const KEEP_ALIVE_MS = 75_000;
 
@@ -71,11 +82,25 @@ function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hono {
       credentials !== undefined && isSdapiPath(context.req.path) ? next() : bearer(context, next),
     );
   }
-  const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
-  app.route("/", comfyuiApiRoutes(endpoint, bodies));
-  app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
+  app.use(answerCouriers);
+  const face: HttpFace = { endpoint, bodies: new BodyReader(config.MAX_BODY_SIZE_MB), jobs: keptJobs(config) };
+  const routes = [
+    comfyuiApiRoutes(face),
+    runpodRoutes(face),
+    sagemakerRoutes(face, config.SAGEMAKER_ASYNC),
+    cogRoutes(face),
+    cloudEventRoutes({ ...face, log }),
+    pubsubRoutes({ ...face, log }),
+    kserveRoutes(face),
+  ];
+  for (const dialect of routes) app.route("/", dialect);
+  app.route(SDAPI_PREFIX, sdapiRoutes(face, log));
   app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engine));
   return app;
+}
+
+function keptJobs({ MAX_JOBS_KEPT: count, JOB_RETENTION_SECONDS: ageSeconds }: Config): Jobs {
+  return new Jobs({ count, ageMs: ageSeconds * 1000, bytes: MAX_BYTES_KEPT });
 }
 
 async function listen(app: Hono, config: Config, log: Logger): Promise<Intake> {

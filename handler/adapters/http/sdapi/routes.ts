@@ -3,8 +3,7 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import type { Endpoint } from "../../../endpoint.ts";
 import type { Style } from "../../../styles/styles.ts";
-import type { BodyReader } from "../body.ts";
-import { invokeFromHttp } from "../invoke.ts";
+import { type HttpFace, invokeFromHttp, respondAccepted } from "../invoke.ts";
 import { sdapiBody } from "./body.ts";
 import { respondWithSdapiError } from "./errors.ts";
 import { sdapiImages } from "./images.ts";
@@ -17,13 +16,15 @@ const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] 
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
-export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger): Hono {
+export function sdapiRoutes(face: HttpFace, log: Logger): Hono {
+  const { endpoint, bodies } = face;
   const { engine, sdapi } = endpoint;
   const routes = new Hono();
 
   for (const route of WORK) {
     routes.post(`/${route}`, async (context) => {
-      const result = await invokeFromHttp(context, endpoint, bodies, `sdapi/${route}`, sdapiBody(context));
+      const result = await invokeFromHttp(context, face, { dialect: `sdapi/${route}`, parse: sdapiBody(context) });
+      if (result.status === "accepted") return respondAccepted(context, result.id);
       return result.status === "failed"
         ? respondWithSdapiError(context, result.error)
         : context.json(result.body as object);
