@@ -13,8 +13,10 @@ const ASYNCHRONOUS = { timeoutMs: 3_590_000 };
 /** The only header that reaches the container, and the caller. */
 const ATTRIBUTES = "x-amzn-sagemaker-custom-attributes";
 
+export const limitsOf = (isAsync: boolean) => (isAsync ? ASYNCHRONOUS : REAL_TIME);
+
 export function sagemakerRoutes(face: HttpFace, isAsync: boolean): Hono {
-  const limits = isAsync ? ASYNCHRONOUS : REAL_TIME;
+  const limits = limitsOf(isAsync);
   return new Hono().post("/invocations", async (context) => {
     const attributes = context.req.header(ATTRIBUTES);
     if (attributes !== undefined) context.header(ATTRIBUTES, attributes);
