@@ -41,6 +41,12 @@ export function readSettings<T extends Record<string, Setting>>(table: T, enviro
   return values;
 }
 
+/** The settings with a platform's own defaults where the environment names none. */
+export function withDefaults(config: Config, defaults: Partial<Config>): Config {
+  const open = Object.entries(defaults).filter(([name]) => !config.environment[name]);
+  return Object.freeze({ ...config, ...Object.fromEntries(open) });
+}
+
 function read<T extends Record<string, Setting>>(table: T, environment: Environment) {
   const aliasesUsed: Record<string, string> = {};
   const given: Record<string, string> = {};

@@ -5,8 +5,9 @@ import { EndpointError } from "../runtime/errors.ts";
 import type { EnginePlan } from "../runtime/launch.ts";
 import type { Supervisor } from "../runtime/supervisor.ts";
 import { findPlatform } from "./adapters/platforms.ts";
-import type { Config } from "./config.ts";
+import { type Config, withDefaults } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
+import { graceSeconds } from "./lifecycle/grace.ts";
 import { createOutputs } from "./outputs/deliver.ts";
 import { openObjectStore } from "./outputs/s3.ts";
 import { SdapiWorker } from "./sdapi-worker.ts";
@@ -27,7 +28,16 @@ const TERMINATED = 143;
 const FORCE_MS = 3_000;
 
 /** @returns the exit code. */
-export async function run({ command, file, outDir, config, plan, supervisor, log }: RunOptions): Promise<number> {
+export async function run({
+  command,
+  file,
+  outDir,
+  config: given,
+  plan,
+  supervisor,
+  log,
+}: RunOptions): Promise<number> {
+  const config = withDefaults(given, { SHUTDOWN_GRACE_SECONDS: graceSeconds(given.environment) });
   const engine = new Engine(plan, supervisor);
   const openStore = once(() => openObjectStore(config));
   // The SDK takes a while to load; the engine takes longer.
@@ -53,9 +63,10 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
 /** Serves until SIGTERM, until the engine is beyond repair, or until the platform has no more work; then drains. */
 async function serve(
   endpoint: Endpoint,
-  { config, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
+  { config: given, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
 ): Promise<number> {
-  const platform = findPlatform(config);
+  const platform = findPlatform(given);
+  const config = withDefaults(given, platform.defaults?.(given.environment) ?? {});
   const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
   log.info({ platform: platform.name }, `work comes by ${platform.name}`);
   const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, config, log })));

@@ -44,10 +44,13 @@ const credentials = z.string().transform((value, context) => {
 const list = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
 
 export const SETTINGS = {
-  HOST: { schema: text.default("127.0.0.1"), description: "address that the HTTP face listens on" },
+  HOST: {
+    schema: text.default("127.0.0.1"),
+    description: "address that the HTTP face listens on; `::` on platforms that bring requests from outside",
+  },
   PORT: {
     schema: z.coerce.number().int().min(0).max(65_535).default(3000),
-    description: "its port; 0 takes any free one",
+    description: "its port; 0 takes any free one. SageMaker, Cloud Run, Knative, Kubernetes ...: 8080; RunPod: 80",
   },
   API_TOKEN: {
     schema: text.optional(),
@@ -104,11 +107,12 @@ export const SETTINGS = {
   },
   SHUTDOWN_GRACE_SECONDS: {
     schema: seconds(25),
-    description: "after SIGTERM, how long running invocations may go on before they are interrupted",
+    description:
+      "after SIGTERM, how long running invocations may go on before they are interrupted; 8 on Cloud Run, which kills after 10",
   },
   HANDLER_MODE: {
     schema: text.optional(),
-    description: "the platform whose work is taken (`http` ...); default: found out from the environment",
+    description: "the platform whose work is taken (`http`, `sagemaker` ...); default: found out from the environment",
   },
   ENGINE: {
     schema: z.enum(["emulator", "comfyui"]).optional(),
