@@ -1,5 +1,6 @@
 /** What every adapter talks to: takes invocations in, bounds them in number and time, answers each exactly once, and drains. */
 import { randomUUID } from "node:crypto";
+import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engine } from "../runtime/engine.ts";
@@ -60,6 +61,7 @@ export class Endpoint {
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
+  readonly #load = new EventEmitter<{ change: [inFlight: number] }>();
   readonly #turns = new Permit();
   #isDraining = false;
   #previewsWantedUntil = 0;
@@ -73,6 +75,17 @@ export class Endpoint {
   /** Invocations that can run at once; a platform that hands work out one by one takes no more. */
   get capacity(): number {
     return 1;
+  }
+
+  /** Invocations that run or wait. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Calls back when an invocation begins or ends, with how many are in flight; returns the end of it. */
+  onLoad(listener: (inFlight: number) => void): () => void {
+    this.#load.on("change", listener);
+    return () => this.#load.off("change", listener);
   }
 
   /** Resolves when the engine serves. @throws EndpointError that ended it for good, `draining`, or the signal's reason. */
@@ -128,7 +141,11 @@ export class Endpoint {
     const context = { invocationId: parsed.id, platform: invocation.source };
     const entry = { abort, activity, finished: withLogContext(context, () => this.#run(parsed, abort, activity)) };
     this.#inFlight.add(entry);
-    return entry.finished.finally(() => this.#inFlight.delete(entry));
+    this.#load.emit("change", this.inFlight);
+    return entry.finished.finally(() => {
+      this.#inFlight.delete(entry);
+      this.#load.emit("change", this.inFlight);
+    });
   }
 
   async #run(invocation: Taken, abort: AbortController, activity: Activity): Promise<InvocationResult> {

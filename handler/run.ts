@@ -8,6 +8,7 @@ import { findPlatform } from "./adapters/platforms.ts";
 import { type Config, withDefaults } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
 import { graceSeconds } from "./lifecycle/grace.ts";
+import { startLifecycle } from "./lifecycle/lifecycle.ts";
 import { createOutputs } from "./outputs/deliver.ts";
 import { openObjectStore } from "./outputs/s3.ts";
 import { SdapiWorker } from "./sdapi-worker.ts";
@@ -71,7 +72,9 @@ async function serve(
   log.info({ platform: platform.name }, `work comes by ${platform.name}`);
   const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, config, log })));
   const finished = intakes.flatMap((intake) => intake.finished ?? []);
-  const code = await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended, ...finished]);
+  const leaving = startLifecycle({ endpoint, config, log });
+  const end = await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended, leaving, ...finished]);
+  const departure = typeof end === "object" ? end : undefined;
   const { failure } = endpoint.engine.supervisor;
   if (failure)
     log.fatal(
@@ -79,10 +82,13 @@ async function serve(
       "the engine is beyond repair; exiting so that the worker is replaced",
     );
   for (const intake of intakes) intake.stop();
-  await drain(endpoint, config);
+  const drained = drain(endpoint, departure?.graceMs ?? graceMs(config));
+  // Who was given more time than usual is told by a signal that it is over.
+  if (departure) void whenAborted(terminated).then(() => endpoint.drain(graceMs(config)));
+  await drained;
   const closed = Promise.all(intakes.map((intake) => intake.close()));
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
-  return failure ? 1 : (code ?? 0);
+  return failure ? 1 : typeof end === "number" ? end : 0;
 }
 
 const loadProbes = async () => (await import("./adapters/http/server.ts")).probes;
@@ -99,7 +105,7 @@ async function invoke(
   const { runOneshot } = await import("./adapters/oneshot.ts");
   const never = new AbortController().signal;
   const outcome = runOneshot(endpoint, { source, outDir, signal: never });
-  const drained = whenAborted(terminated).then(() => drain(endpoint, config));
+  const drained = whenAborted(terminated).then(() => drain(endpoint, graceMs(config)));
   const code = await outcome;
   if (!terminated.aborted) return code;
   await drained;
@@ -107,11 +113,12 @@ async function invoke(
 }
 
 /** Two clocks: the grace, in which work may finish, and a last one for what was interrupted. */
-async function drain(endpoint: Endpoint, { SHUTDOWN_GRACE_SECONDS }: Config): Promise<void> {
-  const graceMs = SHUTDOWN_GRACE_SECONDS * 1000;
-  const force = new Promise((resolve) => setTimeout(resolve, graceMs + FORCE_MS).unref());
-  await Promise.race([endpoint.drain(graceMs), force]);
+async function drain(endpoint: Endpoint, ms: number): Promise<void> {
+  const force = new Promise((resolve) => setTimeout(resolve, ms + FORCE_MS).unref());
+  await Promise.race([endpoint.drain(ms), force]);
 }
+
+const graceMs = ({ SHUTDOWN_GRACE_SECONDS: seconds }: Config) => seconds * 1000;
 
 /** Fires on SIGTERM or SIGINT; a second signal ends the process at once. */
 function onTerminate(log: Logger): AbortSignal {

@@ -110,6 +110,14 @@ export const SETTINGS = {
     description:
       "after SIGTERM, how long running invocations may go on before they are interrupted; 8 on Cloud Run, which kills after 10",
   },
+  IDLE_EXIT_SECONDS: {
+    schema: seconds(0),
+    description: "a worker that has had nothing to do for so long exits with code 0; 0: never",
+  },
+  MAX_INVOCATIONS: {
+    schema: count(0),
+    description: "after so many the worker finishes what it has and exits with code 0; 0: any number",
+  },
   HANDLER_MODE: {
     schema: text.optional(),
     description: "the platform whose work is taken (`http`, `sagemaker` ...); default: found out from the environment",
