@@ -47,8 +47,11 @@ export async function withoutPrompt<T>(endpoint: RunningEndpoint, work: () => Pr
   return result;
 }
 
-/** The fenced blocks of a page in `docs/platforms/`, by language. */
-export function pageBlocks(page: string, language: string): string[] {
+/** Of a page in `docs/platforms/`: each shell block that is followed by JSON, with that JSON. */
+export function pageExamples(page: string): [command: string, answer: string][] {
   const text = readFileSync(new URL(`../../docs/platforms/${page}.md`, import.meta.url), "utf8");
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(([, block]) => block!);
+  return [...text.matchAll(/^```sh\n([\s\S]*?)^```\n```json\n([\s\S]*?)^```$/gm)].map(([, command, answer]) => [
+    command!,
+    answer!,
+  ]);
 }
