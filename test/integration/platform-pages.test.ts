@@ -35,7 +35,7 @@ function asShown(shown: unknown): unknown {
 describe.each(PAGES)("the page %s", (page) => {
   const examples = pageExamples(page);
   test("has examples", () => expect(examples.length).toBeGreaterThan(0));
-  test.each(examples)("shows what this gives: %s", async (command, answer) => {
+  test.each(examples)("example %# gives what is shown beneath it", async (command, answer) => {
     const { stdout } = await promisify(execFile)("bash", ["-euc", command], {
       env: { PATH: process.env["PATH"], URL: endpoint.url },
       maxBuffer: 1e8,
