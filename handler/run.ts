@@ -4,6 +4,7 @@ import { Engine } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { EnginePlan } from "../runtime/launch.ts";
 import type { Supervisor } from "../runtime/supervisor.ts";
+import type { AdapterContext } from "./adapters/adapter.ts";
 import { findPlatform } from "./adapters/platforms.ts";
 import { type Config, withDefaults } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
@@ -55,7 +56,7 @@ export async function run({
   try {
     if (command === "check") return await (await import("./check.ts")).printCheck(config, plan, engine, terminated);
     if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
-    return await serve(endpoint, { config, terminated, log });
+    return await serve(endpoint, { config, openStore, terminated, log });
   } finally {
     await supervisor.stop();
   }
@@ -64,13 +65,15 @@ export async function run({
 /** Serves until SIGTERM, until the engine is beyond repair, or until the platform has no more work; then drains. */
 async function serve(
   endpoint: Endpoint,
-  { config: given, terminated, log }: { config: Config; terminated: AbortSignal; log: Logger },
+  { terminated, ...given }: Omit<AdapterContext, "endpoint"> & { terminated: AbortSignal },
 ): Promise<number> {
-  const platform = findPlatform(given);
-  const config = withDefaults(given, platform.defaults?.(given.environment) ?? {});
+  const { log } = given;
+  const platform = findPlatform(given.config);
+  const config = withDefaults(given.config, platform.defaults?.(given.config.environment) ?? {});
+  const context: AdapterContext = { ...given, endpoint, config };
   const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
   log.info({ platform: platform.name }, `work comes by ${platform.name}`);
-  const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, config, log })));
+  const intakes = await Promise.all(adapters.map((adapter) => adapter.start(context)));
   const finished = intakes.flatMap((intake) => intake.finished ?? []);
   const leaving = startLifecycle({ endpoint, config, log });
   const end = await Promise.race([whenAborted(terminated), endpoint.engine.supervisor.ended, leaving, ...finished]);

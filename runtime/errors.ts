@@ -83,6 +83,17 @@ export const ERRORS = {
   },
   output_missing: { httpStatus: 500, retryable: true, meaning: "ComfyUI named an output that cannot be read" },
   upload_failed: { httpStatus: 502, retryable: true, meaning: "an output could not be stored, after all retries" },
+  download_failed: { httpStatus: 502, retryable: true, meaning: "an object cannot be read from its bucket" },
+  crash_loop: {
+    httpStatus: 500,
+    retryable: false,
+    meaning: "ComfyUI died each time that it worked on the invocation, which is not tried again",
+  },
+  lease_lost: {
+    httpStatus: 503,
+    retryable: true,
+    meaning: "the queue gave the message to another worker, or may do so; the prompt was interrupted",
+  },
   internal: { httpStatus: 500, retryable: false, meaning: "a fault of this program" },
 } as const satisfies Record<string, ErrorKind>;
 

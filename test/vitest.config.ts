@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     projects: [
@@ -34,6 +34,7 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      { test: { name: "soak", root: ".", include: ["test/soak/**/*.test.ts"], testTimeout: 600_000 } },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],
   },

@@ -2,10 +2,13 @@
 import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import type { Endpoint } from "../endpoint.ts";
+import type { ObjectStore } from "../outputs/s3.ts";
 
 export interface AdapterContext {
   endpoint: Endpoint;
   config: Config;
+  /** Opens the object store, at the first call. */
+  openStore: () => Promise<ObjectStore>;
   log: Logger;
 }
 

@@ -26,12 +26,25 @@ const loadHttp = async () => (await import("./http/server.ts")).http;
 
 /** In the order in which they are tried; a new platform needs a line here. */
 export const PLATFORMS: Readonly<Record<string, Platform>> = {
+  lambda: {
+    // With AWS's Lambda Web Adapter in the image, events come as HTTP requests.
+    detects: (environment) =>
+      environment["AWS_LAMBDA_RUNTIME_API"] !== undefined &&
+      !Object.keys(environment).some((name) => name.startsWith("AWS_LWA_")),
+    hasProbes: false,
+    load: async () => (await import("./lambda/lambda.ts")).lambda,
+  },
   sagemaker: {
     detects: ({ SAGEMAKER_BIND_TO_PORT: port }, { argv, exists }) =>
       Boolean(port) || (argv.includes("serve") && exists("/opt/ml")),
     hasProbes: false,
     defaults: ({ SAGEMAKER_BIND_TO_PORT: port }) => ({ HOST: "::", PORT: Number(port) || 8080 }),
     load: loadHttp,
+  },
+  sqs: {
+    detects: ({ SQS_QUEUE_URL: url }) => Boolean(url),
+    hasProbes: true,
+    load: async () => (await import("./sqs/sqs.ts")).sqs,
   },
   salad: {
     detects: ({ SALAD_CONTAINER_GROUP_ID: group }) => Boolean(group),

@@ -4,8 +4,8 @@ import { EndpointError } from "../../runtime/errors.ts";
 import type { Config } from "../config.ts";
 import type { Delivery } from "../request/delivery.ts";
 import { comfyuiApiNames } from "./names.ts";
-import { describeOutput } from "./native-response.ts";
 import type { Artifact, DeliveredOutput } from "./output.ts";
+import { Results } from "./results.ts";
 import type { ObjectStore } from "./s3.ts";
 
 export interface DeliveryTarget {
@@ -37,19 +37,13 @@ export function createOutputs(settings: Settings, store: () => Promise<ObjectSto
     return { ...artifact, location: { ...to, ...link } };
   }
 
+  const results = bucket === undefined ? undefined : new Results(bucket, prefix, store);
+
   /** The result document comes last: where it stands, all that it names is there. */
-  async function writeResult(
-    operatorBucket: string,
-    outputs: DeliveredOutput[],
-    { id, attempt, signal }: DeliveryTarget,
-  ): Promise<void> {
-    const key = `${prefix}results/${id}.json`;
-    const described = outputs.map((output) =>
-      describeOutput({ ...output, location: { bucket: output.location!.bucket, key: output.location!.key } }),
-    );
-    const document = { id, status: "succeeded", attempt, outputs: described };
-    const isFirst = await (await store()).putDocumentOnce(operatorBucket, key, document, signal);
-    if (!isFirst) log.warn({ key }, "a result document with this id exists already and was kept");
+  async function writeResult(outputs: DeliveredOutput[], { id, attempt, signal }: DeliveryTarget): Promise<void> {
+    const isFirst = await results?.writeSuccess({ id, attempt, outputs }, signal);
+    if (isFirst === false)
+      log.warn({ key: results?.key(id) }, "a result document with this id exists already and was kept");
   }
 
   return {
@@ -61,9 +55,11 @@ export function createOutputs(settings: Settings, store: () => Promise<ObjectSto
           id,
           artifacts.map(({ name }) => name),
         );
-        return Promise.all(
+        const outputs = await Promise.all(
           artifacts.map((artifact, index) => upload(artifact, { bucket: to, key: keyPrefix + names[index] }, signal)),
         );
+        await writeResult(outputs, target);
+        return outputs;
       }
       if (bucket === undefined || delivery.isInline) refuseTooLarge(artifacts, settings.INLINE_MAX_MB);
       if (bucket === undefined) return artifacts;
@@ -71,7 +67,7 @@ export function createOutputs(settings: Settings, store: () => Promise<ObjectSto
       const outputs = await Promise.all(
         artifacts.map((artifact) => upload(artifact, { bucket, key: `${folder}/${artifact.name}` }, signal)),
       );
-      await writeResult(bucket, outputs, target);
+      await writeResult(outputs, target);
       return outputs;
     },
   };

@@ -1,10 +1,14 @@
-/** Puts outputs and result documents into a bucket. The client's own retries are the only ones. */
+/** Puts outputs and result documents into a bucket, and reads what lies there. The client's own retries are the only ones. */
+import type { Readable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { EndpointError } from "../../runtime/errors.ts";
 import type { Config } from "../config.ts";
 
 export interface ObjectStore {
   /** @throws EndpointError `upload_failed` that names the key. */
   put(bucket: string, key: string, bytes: Buffer, contentType: string, signal: AbortSignal): Promise<void>;
+  /** Undefined when there is none. @throws EndpointError `download_failed`, `payload_too_large`. */
+  get(bucket: string, key: string, options: { maxBytes: number; signal: AbortSignal }): Promise<Buffer | undefined>;
   /** Writes a JSON document unless there is one already; false when there is. @throws EndpointError `upload_failed`. */
   putDocumentOnce(bucket: string, key: string, document: unknown, signal: AbortSignal): Promise<boolean>;
   /** A link for reading, good for `seconds`. */
@@ -15,6 +19,7 @@ export interface ObjectStore {
 const MAX_ATTEMPTS = 4;
 /** Above this, parts in parallel are faster than one request. */
 const MULTIPART_BYTES = 16 * 1024 ** 2;
+const CONFLICT_DELAY_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 120_000;
 
@@ -44,17 +49,30 @@ export async function openObjectStore(settings: S3Settings): Promise<ObjectStore
 
   const failed = (bucket: string, key: string, signal: AbortSignal) => (cause: unknown) => {
     signal.throwIfAborted();
-    const { name: reason, $metadata } = cause as Error & { $metadata?: { attempts?: number } };
-    const tries = $metadata?.attempts ?? MAX_ATTEMPTS;
-    const details = { bucket, key, reason };
-    throw new EndpointError(
-      "upload_failed",
-      `the upload of ${key} to the bucket ${bucket} failed (${reason}, tries: ${tries})`,
-      { cause, details },
-    );
+    const { reason, tries, status } = describeFailure(cause);
+    const message = `the upload of ${key} to the bucket ${bucket} failed (${reason}, tries: ${tries})`;
+    throw new EndpointError("upload_failed", message, { cause, details: { bucket, key, reason, ...status } });
   };
 
   return {
+    async get(bucket, key, { maxBytes, signal }) {
+      signal.throwIfAborted();
+      try {
+        const command = new GetObjectCommand({ Bucket: bucket, Key: key });
+        const { Body: body, ContentLength: bytes = 0 } = await client.send(command, { abortSignal: signal });
+        if (bytes <= maxBytes) return Buffer.from(await body!.transformToByteArray());
+        (body as Readable).destroy();
+        throw new EndpointError("payload_too_large", `${key} has ${bytes} bytes, more than ${maxBytes} are read`);
+      } catch (cause) {
+        signal.throwIfAborted();
+        if (cause instanceof EndpointError) throw cause;
+        const { reason, tries, status } = describeFailure(cause);
+        if (reason === "NoSuchKey") return undefined;
+        const message = `${key} cannot be read from the bucket ${bucket} (${reason}, tries: ${tries})`;
+        throw new EndpointError("download_failed", message, { cause, details: { bucket, key, reason, ...status } });
+      }
+    },
+
     async put(bucket, key, bytes, contentType, signal) {
       signal.throwIfAborted();
       const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
@@ -80,12 +98,17 @@ export async function openObjectStore(settings: S3Settings): Promise<ObjectStore
         ContentType: "application/json",
         IfNoneMatch: "*",
       });
-      try {
-        await client.send(command, { abortSignal: signal });
-        return true;
-      } catch (error) {
-        if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 412) return false;
-        return failed(bucket, key, signal)(error);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await client.send(command, { abortSignal: signal });
+          return true;
+        } catch (error) {
+          const { httpStatusCode: status } = (error as SdkError).$metadata ?? {};
+          if (status === 412) return false;
+          // Another copy is writing at this very moment, and has not won yet: asked again, it is there or it is not.
+          if (status === 409 && attempt < MAX_ATTEMPTS) await delay(CONFLICT_DELAY_MS * attempt);
+          else return failed(bucket, key, signal)(error);
+        }
       }
     },
 
@@ -94,4 +117,12 @@ export async function openObjectStore(settings: S3Settings): Promise<ObjectStore
       return getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key: key }), { expiresIn: seconds });
     },
   };
+}
+
+type SdkError = Error & { $metadata?: { attempts?: number; httpStatusCode?: number } };
+
+function describeFailure(cause: unknown) {
+  const { name: reason, $metadata: { attempts: tries = MAX_ATTEMPTS, httpStatusCode: status } = {} } =
+    cause as SdkError;
+  return { reason, tries, status: status === undefined ? {} : { status } };
 }

@@ -14,22 +14,26 @@ export interface LogLine {
   [field: string]: unknown;
 }
 
-export interface RunningEndpoint {
-  url: string;
+/** The product as a process, whatever brings its work. */
+export interface RunningWorker {
   process: ChildProcess;
   /** Every line of its log so far. */
   log: LogLine[];
   /** Resolves with the first line, from now or before, that fits. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
+  /** Resolves with the exit code; 128 + n for signal n as the shell counts. */
+  exited: Promise<number | null>;
+  /** Process id, and process group, of the engine as it is now. */
+  enginePid(): number;
+}
+
+export interface RunningEndpoint extends RunningWorker {
+  url: string;
   /** Resolves when `/ready` says 200. */
   ready(): Promise<void>;
   /** Resolves when a txt2img is in the middle of its sampling. */
   sampling(): Promise<void>;
   post(path: string, body: unknown, init?: RequestInit): Promise<Response>;
-  /** Resolves with the exit code; 128 + n for signal n as the shell counts. */
-  exited: Promise<number | null>;
-  /** Process id, and process group, of the engine as it is now. */
-  enginePid(): number;
 }
 
 const realEngine = process.env["ENGINE_UNDER_TEST"];
@@ -44,14 +48,13 @@ export function engineEnvironment(): Record<string, string> {
   return realCommand ? { COMFYUI_COMMAND: realCommand, OMP_NUM_THREADS: "1" } : EMULATOR_ENVIRONMENT;
 }
 
+type AtEnd = (stop: () => Promise<void>) => void;
+
 /**
- * Starts `serve` on a free port. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`.
+ * Starts `serve`, and comes back at once. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`.
  * @param atEnd registers what ends it: with the test, unless a file shares one: its `beforeAll` then returns what ends it.
  */
-export async function startEndpoint(
-  settings: Record<string, string> = {},
-  atEnd: (stop: () => Promise<void>) => void = onTestFinished,
-): Promise<RunningEndpoint> {
+export function startWorker(settings: Record<string, string> = {}, atEnd: AtEnd = onTestFinished): RunningWorker {
   const child = spawn(process.execPath, [MAIN, "serve"], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
@@ -94,15 +97,22 @@ export async function startEndpoint(
       waiting.add(check);
       check();
     });
+  return { process: child, log, logged, exited, enginePid };
+}
 
-  const listening = await logged(({ url, message }) => typeof url === "string" && message.startsWith("listening"));
+/** Starts `serve` on a free port; comes back when it listens. */
+export async function startEndpoint(
+  settings: Record<string, string> = {},
+  atEnd: AtEnd = onTestFinished,
+): Promise<RunningEndpoint> {
+  const worker = startWorker(settings, atEnd);
+  const listening = await worker.logged(
+    ({ url, message }) => typeof url === "string" && message.startsWith("listening"),
+  );
   const url = String(listening["url"]);
   return {
+    ...worker,
     url,
-    process: child,
-    log,
-    logged,
-    exited,
     ready: () => until(async () => (await fetch(`${url}/ready`)).status === 200),
     sampling: () =>
       until(async () => {
@@ -118,7 +128,6 @@ export async function startEndpoint(
         headers: { "content-type": "application/json" },
         ...init,
       }),
-    enginePid,
   };
 }
 

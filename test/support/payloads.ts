@@ -9,6 +9,14 @@ export function colourGraph(color: number, overrides: Record<string, unknown> = 
   };
 }
 
+/** An output of so many letters; no model. */
+export function longTextGraph(length: number, letter = "x"): Graph {
+  return {
+    "1": { class_type: "PrimitiveString", inputs: { value: letter.repeat(length) } },
+    "2": { class_type: "PreviewAny", inputs: { source: ["1", 0] } },
+  };
+}
+
 /** A1111 request of a few quick steps. */
 export function quickTxt2Img(overrides: Record<string, unknown> = {}) {
   return { prompt: "a small cat", seed: 5, steps: 3, width: 64, height: 64, ...overrides };

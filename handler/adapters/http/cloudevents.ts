@@ -1,6 +1,5 @@
 /** CloudEvents over HTTP, binary and structured: Knative's brokers and sources, Google's Eventarc. */
 import { type Context, Hono } from "hono";
-import type { Logger } from "pino";
 import { EndpointError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../../runtime/json.ts";
 import { invalidField } from "../../request/field-errors.ts";
@@ -17,7 +16,7 @@ const STORAGE_TYPES = "google.cloud.storage.";
 const ATTRIBUTES = ["specversion", "id", "source", "type"] as const;
 type Attributes = Record<(typeof ATTRIBUTES)[number], string>;
 
-export function cloudEventRoutes(face: HttpFace & { log: Logger }): Hono {
+export function cloudEventRoutes(face: HttpFace): Hono {
   return new Hono().post("/events", async (context) => {
     const contentType = context.req.header("content-type") ?? "";
     if (contentType.startsWith("application/cloudevents-batch"))

@@ -1,20 +1,30 @@
 /** From an HTTP request to an invocation: under its id, within its time, with or without a caller who waits. */
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
+import type { Logger } from "pino";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
 import type { Dialect, Invocation, InvocationResult } from "../../invocation.ts";
+import type { Results } from "../../outputs/results.ts";
 import { invalidField } from "../../request/field-errors.ts";
 import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
 import { courierOf, markFinal } from "./couriers.ts";
 import type { Jobs } from "./jobs.ts";
 
+/** What a platform that brings HTTP requests as events hands to the routes (Hono's `env`): its own limits. */
+export interface HttpPlatform {
+  invocation?: Pick<Invocation, "source" | "timeoutMs" | "maxAnswerBytes">;
+}
+
 /** What the routes of every dialect work with. */
 export interface HttpFace {
   endpoint: Endpoint;
   bodies: BodyReader;
   jobs: Jobs;
+  /** Undefined without a bucket. */
+  results: Results | undefined;
+  log: Logger;
 }
 
 /** What a body says. */
@@ -68,7 +78,8 @@ export const wantsAsync = ({ req }: Context) => /\brespond-async\b/i.test(req.he
 async function invoke(context: Context, { endpoint, bodies, jobs }: HttpFace, work: HttpWork): Promise<HttpResult> {
   if (endpoint.refusal) throw endpoint.refusal;
   const idempotencyKey = readIdempotencyKey(context);
-  const deadlines = [readTimeout(context), work.timeoutMs];
+  const platform = (context.env as HttpPlatform | undefined)?.invocation;
+  const deadlines = [readTimeout(context), work.timeoutMs, platform?.timeoutMs];
   const courier = courierOf(context);
   const waitMs = work.waitMs ?? (wantsAsync(context) ? 0 : undefined);
   const gone = clientGone(context.req.raw.signal);
@@ -80,16 +91,17 @@ async function invoke(context: Context, { endpoint, bodies, jobs }: HttpFace, wo
     const { payload, id: ownId, attempt = courier?.attempt ?? 1, timeoutMs } = unwrap(body);
     const isNamed = waitMs !== undefined || courier !== undefined || ownId !== undefined;
     const id = ownId ?? courier?.id ?? (isNamed ? (idempotencyKey ?? idIn(payload) ?? randomUUID()) : undefined);
-    const maxAnswerBytes = courier?.maxAnswerBytes ?? work.maxAnswerBytes;
+    const maxAnswerBytes = least([courier?.maxAnswerBytes, work.maxAnswerBytes, platform?.maxAnswerBytes]);
+    const timeout = least([...deadlines, timeoutMs]);
     const invocation: Omit<Invocation, "signal"> = {
-      source: "http",
+      source: platform?.source ?? "http",
       attempt,
       dialect,
       payload,
       ...(id !== undefined && { id }),
       ...(idempotencyKey !== undefined && { idempotencyKey }),
       ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
-      ...shortest([...deadlines, timeoutMs]),
+      ...(timeout !== undefined && { timeoutMs: timeout }),
     };
     const key = id ?? idempotencyKey;
     if (key === undefined) return answered.resolve(await endpoint.invoke({ ...invocation, signal: gone }));
@@ -131,9 +143,9 @@ function readTimeout(context: Context): number | undefined {
   return Number(text);
 }
 
-function shortest(limits: (number | undefined)[]): { timeoutMs?: number } {
+function least(limits: (number | undefined)[]): number | undefined {
   const given = limits.filter((limit) => limit !== undefined);
-  return given.length === 0 ? {} : { timeoutMs: Math.min(...given) };
+  return given.length === 0 ? undefined : Math.min(...given);
 }
 
 /** The id that a payload carries, bare or as `input`. */

@@ -1,12 +1,11 @@
 /** Google Pub/Sub's push subscriptions. */
 import { Hono } from "hono";
-import type { Logger } from "pino";
 import { invalidField } from "../../request/field-errors.ts";
 import type { HttpFace } from "./invoke.ts";
 import { decodeJson, invokeFromPush, type PushedEvent } from "./push.ts";
 import { safeId } from "./safe-id.ts";
 
-export function pubsubRoutes(face: HttpFace & { log: Logger }): Hono {
+export function pubsubRoutes(face: HttpFace): Hono {
   return new Hono().post("/pubsub", (context) =>
     invokeFromPush(context, face, { open: openPubsub }, () => context.body(null, 204)),
   );

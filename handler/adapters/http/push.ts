@@ -1,6 +1,5 @@
 /** What the pushed events of all brokers have in common: a 2xx takes the event away, anything else brings it again. */
 import type { Context } from "hono";
-import type { Logger } from "pino";
 import { EndpointError, toEndpointError } from "../../../runtime/errors.ts";
 import { parseJson } from "../../../runtime/json.ts";
 import { respondWithError } from "./errors.ts";
@@ -25,7 +24,7 @@ export interface PushedEvent {
  */
 export async function invokeFromPush(
   context: Context,
-  face: HttpFace & { log: Logger },
+  face: HttpFace,
   { parse, open }: Push,
   succeed: (id: string, body: unknown) => Response,
 ): Promise<Response> {

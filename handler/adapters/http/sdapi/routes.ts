@@ -1,6 +1,5 @@
 /** A1111's routes: generation and what steers it here, lists and options in files of their own. */
 import { type Context, Hono } from "hono";
-import type { Logger } from "pino";
 import type { Endpoint } from "../../../endpoint.ts";
 import type { Style } from "../../../styles/styles.ts";
 import { type HttpFace, invokeFromHttp, respondAccepted } from "../invoke.ts";
@@ -16,8 +15,8 @@ const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] 
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
-export function sdapiRoutes(face: HttpFace, log: Logger): Hono {
-  const { endpoint, bodies } = face;
+export function sdapiRoutes(face: HttpFace): Hono {
+  const { endpoint, bodies, log } = face;
   const { engine, sdapi } = endpoint;
   const routes = new Hono();
 

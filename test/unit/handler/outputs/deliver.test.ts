@@ -156,13 +156,15 @@ describe("with the request's bucket", () => {
     const outputs = [output(), output({ name: "sub/b.png" })];
     const delivered = await outputsTo().deliver(outputs, target(s3(prefix)));
     expect(delivered.map(({ location }) => location?.key)).toEqual(expected);
-    expect(await keys()).toEqual(expected);
+    expect(await keys()).toEqual([...expected, "results/id-1.json"].sort());
+    const document = JSON.parse(await text("results/id-1.json"));
+    expect(document.outputs).toMatchObject(expected.map((key) => ({ bucket, key })));
   });
 
   test("names that folders made equal do not overwrite one another", async () => {
     const outputs = [output({ name: "x/a.png" }), output({ name: "x_a.png", bytes: Buffer.from("other") })];
     await outputsTo().deliver(outputs, target(s3("")));
-    expect(await keys()).toEqual(["id-1_x_a-2.png", "id-1_x_a.png"]);
+    expect(await keys()).toEqual(["id-1_x_a-2.png", "id-1_x_a.png", "results/id-1.json"]);
     expect(await text("id-1_x_a-2.png")).toBe("other");
   });
 
