@@ -14,6 +14,7 @@ export function cogRoutes(face: HttpFace): Hono {
     const result = await invokeFromHttp(context, face, {
       dialect: "auto",
       unwrap: (body) => readPrediction(body, pathId),
+      isOnce: pathId !== undefined,
     });
     if (result.status === "accepted") return context.json({ id: result.id, status: "starting" }, 202);
     if (result.status === "failed" && isRefused(result.error)) return respondWithCogError(context, result.error);

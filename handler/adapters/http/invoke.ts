@@ -11,6 +11,7 @@ import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
 import { courierOf, markFinal } from "./couriers.ts";
 import type { Jobs } from "./jobs.ts";
+import { runOnce } from "./once.ts";
 
 /** What a platform that brings HTTP requests as events hands to the routes (Hono's `env`): its own limits. */
 export interface HttpPlatform {
@@ -42,6 +43,8 @@ export interface HttpWork {
   parse?(text: string): unknown;
   /** For a body that is not simply the payload. */
   unwrap?(body: unknown): Unwrapped;
+  /** Whether a result in the bucket, of this worker or another, stands for the work of its id. */
+  isOnce?: boolean;
   /** Whether the work goes on when the caller leaves. */
   isDetached?: boolean;
   /** How long the caller waits for the result; without it, as long as it takes. */
@@ -75,7 +78,11 @@ export function respondAccepted(context: Context, id: string): Response {
 /** Whether the caller asks for an answer before the work is done. */
 export const wantsAsync = ({ req }: Context) => /\brespond-async\b/i.test(req.header("prefer") ?? "");
 
-async function invoke(context: Context, { endpoint, bodies, jobs }: HttpFace, work: HttpWork): Promise<HttpResult> {
+async function invoke(
+  context: Context,
+  { endpoint, bodies, jobs, results }: HttpFace,
+  work: HttpWork,
+): Promise<HttpResult> {
   if (endpoint.refusal) throw endpoint.refusal;
   const idempotencyKey = readIdempotencyKey(context);
   const platform = (context.env as HttpPlatform | undefined)?.invocation;
@@ -110,7 +117,10 @@ async function invoke(context: Context, { endpoint, bodies, jobs }: HttpFace, wo
     const job = jobs.order({
       id: key,
       content: [dialect, payload],
-      run: (signal) => endpoint.invoke({ ...invocation, signal }),
+      run: (signal) => {
+        const run = () => endpoint.invoke({ ...invocation, signal });
+        return work.isOnce && results ? runOnce({ id: key, attempt, signal }, results, run) : run();
+      },
     });
     if (work.isDetached || courier?.comesAgain) job.detach();
     else if (waitMs !== 0) job.attach(gone);

@@ -1,6 +1,6 @@
 /** What the pushed events of all brokers have in common: a 2xx takes the event away, anything else brings it again. */
 import type { Context } from "hono";
-import { EndpointError, toEndpointError } from "../../../runtime/errors.ts";
+import { EndpointError, toEndpointError, toErrorBody } from "../../../runtime/errors.ts";
 import { parseJson } from "../../../runtime/json.ts";
 import { respondWithError } from "./errors.ts";
 import { type HttpFace, invokeFromHttp, type Unwrapped } from "./invoke.ts";
@@ -28,23 +28,25 @@ export async function invokeFromPush(
   { parse, open }: Push,
   succeed: (id: string, body: unknown) => Response,
 ): Promise<Response> {
-  let isOpened = false;
+  let id: string | undefined;
   const unwrap = (body: unknown): Unwrapped => {
-    const { id, read } = open(body);
-    isOpened = true;
-    return { id, ...read() };
+    const event = open(body);
+    id = event.id;
+    return { id, ...event.read() };
   };
   try {
-    const work = { dialect: "auto" as const, unwrap, isDetached: true, ...(parse && { parse }) };
+    const work = { dialect: "auto" as const, unwrap, isDetached: true, isOnce: true, ...(parse && { parse }) };
     const result = await invokeFromHttp(context, face, work);
     if (result.status === "succeeded") return succeed(result.id, result.body);
     if (result.status === "failed" && result.error.retryable) return respondWithError(context, result.error, result.id);
-    // The endpoint has logged it, and `/status/ID` tells it for a while.
+    // The endpoint has logged it; the result document tells it, without a bucket `/status/ID` for a while.
     return context.body(null, 204);
   } catch (thrown) {
     const error = toEndpointError(thrown);
-    if (error.retryable || !isOpened) throw thrown;
+    if (error.retryable || id === undefined) throw thrown;
     face.log.warn({ code: error.code, err: error }, "an event that can never succeed is acknowledged");
+    const failure = { id, status: "failed", attempt: 1, error: toErrorBody(error).error } as const;
+    await face.results?.writeFailure(failure, context.req.raw.signal);
     return context.body(null, 204);
   }
 }
