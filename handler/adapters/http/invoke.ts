@@ -13,9 +13,9 @@ import { courierOf, markFinal } from "./couriers.ts";
 import type { Jobs } from "./jobs.ts";
 import { runOnce } from "./once.ts";
 
-/** What a platform that brings HTTP requests as events hands to the routes (Hono's `env`): its own limits. */
+/** What a platform that brings HTTP requests as events hands to the routes (Hono's `env`). */
 export interface HttpPlatform {
-  invocation?: Pick<Invocation, "source" | "timeoutMs" | "maxAnswerBytes">;
+  invocation?: Pick<Invocation, "source" | "maxAnswerBytes">;
 }
 
 /** What the routes of every dialect work with. */
@@ -164,9 +164,13 @@ function idIn(payload: unknown): string | undefined {
   return invocationId.safeParse(id ?? input?.id).data;
 }
 
+/** A platform that ends a request says why; a connection that closes does not. */
 function clientGone(connection: AbortSignal): AbortSignal {
   const gone = new AbortController();
-  const abort = () => gone.abort(new EndpointError("cancelled", "the caller went away"));
+  const abort = () => {
+    const isTold = connection.reason instanceof EndpointError;
+    gone.abort(isTold ? connection.reason : new EndpointError("cancelled", "the caller went away"));
+  };
   if (connection.aborted) abort();
   else connection.addEventListener("abort", abort, { once: true });
   return gone.signal;

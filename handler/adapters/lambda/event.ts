@@ -6,6 +6,7 @@ import { Results } from "../../outputs/results.ts";
 import type { AdapterContext } from "../adapter.ts";
 import { payloadReader } from "../aws/payload-buckets.ts";
 import { type Message, type Outcome, type RunContext, runMessage } from "../aws/run-message.ts";
+import type { HttpPlatform } from "../http/invoke.ts";
 import { workRoutes } from "../http/routes.ts";
 import { type HttpEvent, isHttpEvent, maxAnswerBytes, toHttpAnswer, toRequest } from "./http-event.ts";
 import {
@@ -64,7 +65,7 @@ export class EventHandler {
     try {
       if (call.timeoutMs === 0) tooLate();
       deadline.signal.throwIfAborted();
-      if (isHttpEvent(event)) return await this.#answerHttp(event, call);
+      if (isHttpEvent(event)) return await this.#answerHttp(event, deadline.signal);
       const records = sqsRecords(event);
       if (records) return await this.#runRecords(records, call, deadline.signal);
       const messages = eventMessages(event, json);
@@ -75,9 +76,9 @@ export class EventHandler {
     }
   }
 
-  async #answerHttp(event: HttpEvent, { timeoutMs }: FunctionCall): Promise<unknown> {
-    const limits = { ...(timeoutMs !== undefined && { timeoutMs }), maxAnswerBytes: maxAnswerBytes(event) };
-    const response = await this.#routes.fetch(toRequest(event), { invocation: { source: "lambda", ...limits } });
+  async #answerHttp(event: HttpEvent, signal: AbortSignal): Promise<unknown> {
+    const platform: HttpPlatform = { invocation: { source: "lambda", maxAnswerBytes: maxAnswerBytes(event) } };
+    const response = await this.#routes.fetch(toRequest(event, signal), platform);
     return toHttpAnswer(response, event);
   }
 

@@ -63,8 +63,8 @@ const carriedBytes = (event: HttpEvent) => CARRIED_BYTES["elb" in event.requestC
 /** Bytes of the largest body that its sender carries, by and large. */
 export const maxAnswerBytes = (event: HttpEvent) => Math.floor(carriedBytes(event) * BODY_SHARE);
 
-/** @throws EndpointError `invalid_request` for what is no HTTP request. */
-export function toRequest(event: HttpEvent): Request {
+/** @param signal ends what is done for it. @throws EndpointError `invalid_request` for what is no HTTP request. */
+export function toRequest(event: HttpEvent, signal: AbortSignal): Request {
   const method = isV2(event) ? event.requestContext.http.method : event.httpMethod;
   const body =
     typeof event.body === "string" ? Buffer.from(event.body, event.isBase64Encoded ? "base64" : "utf8") : null;
@@ -72,7 +72,12 @@ export function toRequest(event: HttpEvent): Request {
     const headers = readHeaders(event);
     // The event's own is of the body before the gateway decoded it.
     if (body) headers.set("content-length", String(body.length));
-    return new Request(readUrl(event), { method, headers, body: method === "GET" || method === "HEAD" ? null : body });
+    return new Request(readUrl(event), {
+      method,
+      headers,
+      signal,
+      body: method === "GET" || method === "HEAD" ? null : body,
+    });
   } catch (cause) {
     throw new EndpointError("invalid_request", `the event is no HTTP request: ${(cause as Error).message}`, { cause });
   }

@@ -73,14 +73,13 @@ export class RuntimeApi {
 
   /** Answers an invocation with an error. @throws Error when the Runtime API is lost. */
   async fail(requestId: string, error: EndpointError): Promise<void> {
-    const { status } = await this.#insist(`invocation/${requestId}/error`, { body: errorJson(error, requestId) });
+    const { status } = await this.#insist(`invocation/${requestId}/error`, describe(error, requestId));
     if (status >= 300) this.#log.warn({ requestId, status }, "Lambda did not take the error; its time was over");
   }
 
   /** Tells that this environment will never take an invocation. @throws Error when the Runtime API is lost. */
   async failInit(error: EndpointError): Promise<void> {
-    const headers = { "lambda-runtime-function-error-type": error.code };
-    await this.#insist("init/error", { body: errorJson(error, ""), headers });
+    await this.#insist("init/error", describe(error, ""));
   }
 
   /** Calls until the answer is one that a repetition would not better. */
@@ -102,10 +101,17 @@ export class RuntimeApi {
   }
 }
 
-/** What the caller of the function sees, beside the request id: the code as the type, and whether to try again. */
-function errorJson({ code, message, retryable, details }: EndpointError, requestId: string): string {
-  const more = { retryable, ...(details && { details }) };
-  return JSON.stringify({ errorMessage: message, errorType: code, requestId, stackTrace: [], ...more });
+/** The code is the error's type; besides, the caller sees whether to try again. */
+function describe({ code, message, retryable, details }: EndpointError, requestId: string): Call {
+  const error = {
+    errorMessage: message,
+    errorType: code,
+    requestId,
+    stackTrace: [],
+    retryable,
+    ...(details && { details }),
+  };
+  return { body: JSON.stringify(error), headers: { "lambda-runtime-function-error-type": code } };
 }
 
 const header = (headers: IncomingHttpHeaders, name: string) => String(headers[`lambda-runtime-${name}`] ?? "");

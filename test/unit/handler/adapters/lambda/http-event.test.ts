@@ -2,13 +2,15 @@ import { describe, expect, test } from "vitest";
 import {
   type HttpEvent,
   isHttpEvent,
+  toRequest as readRequest,
   toHttpAnswer,
-  toRequest,
 } from "../../../../../handler/adapters/lambda/http-event.ts";
 import EVENTS from "../../../../fixtures/platforms/lambda/events.json" with { type: "json" };
 
 type Name = keyof typeof EVENTS;
 const event = (name: Name, overrides: object = {}) => ({ ...EVENTS[name], ...overrides }) as unknown as HttpEvent;
+
+const toRequest = (recorded: HttpEvent) => readRequest(recorded, new AbortController().signal);
 
 const POST = { method: "POST", path: "/sdapi/v1/txt2img" };
 const TEXT = '{"prompt":"a fox","steps":1}';
