@@ -29,7 +29,7 @@ export function cogRoutes(face: HttpFace): Hono {
       return context.json(job.result ? describe(job.result, job) : { id: job.id, status: "processing" });
     })
     .post("/predictions/:id/cancel", (context) => {
-      find(face, context).cancel("the caller cancelled it");
+      find(face, context).cancel();
       return context.json({});
     });
   routes.onError((error, context) => respondWithCogError(context, error));

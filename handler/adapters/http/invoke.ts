@@ -86,7 +86,7 @@ async function invoke(
   if (endpoint.refusal) throw endpoint.refusal;
   const idempotencyKey = readIdempotencyKey(context);
   const platform = (context.env as HttpPlatform | undefined)?.invocation;
-  const deadlines = [readTimeout(context), work.timeoutMs, platform?.timeoutMs];
+  const deadlines = [readTimeout(context), work.timeoutMs];
   const courier = courierOf(context);
   const waitMs = work.waitMs ?? (wantsAsync(context) ? 0 : undefined);
   const gone = clientGone(context.req.raw.signal);

@@ -45,19 +45,23 @@ export class Job {
     this.#isDetached = true;
   }
 
-  /** One more who waits for it; when the last of them leaves, it is cancelled. */
+  /** One more who waits for it; when the last of them leaves, it ends for that one's reason, an EndpointError. */
   attach(gone: AbortSignal): void {
     this.#callers++;
     const leave = () => {
-      if (--this.#callers === 0 && !this.#isDetached) this.cancel("the caller went away");
+      if (--this.#callers === 0 && !this.#isDetached) this.end(gone.reason);
     };
     if (gone.aborted) leave();
     else gone.addEventListener("abort", leave, { once: true });
   }
 
+  cancel(): void {
+    this.end(new EndpointError("cancelled", "the caller cancelled it"));
+  }
+
   /** Without effect once it is done. */
-  cancel(reason: string): void {
-    if (this.result === undefined) this.#abort.abort(new EndpointError("cancelled", reason));
+  end(reason: EndpointError): void {
+    if (this.result === undefined) this.#abort.abort(reason);
   }
 
   /** Whether who asks for the same again gets another try: it was cancelled, or failed in a way that may pass. */

@@ -37,7 +37,7 @@ export function runpodRoutes(face: HttpFace): Hono {
     .post("/status/:id", status)
     .post("/cancel/:id", async (context) => {
       const job = find(face, context);
-      job.cancel("the caller cancelled it");
+      job.cancel();
       return context.json(describe(await job.finished, job));
     });
 }

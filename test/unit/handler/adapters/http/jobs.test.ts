@@ -77,11 +77,11 @@ test("F17: a job is cancelled when the last of its callers leaves, unless it goe
   const job = endless(jobs, "a");
   job.attach(first.signal);
   job.attach(second.signal);
-  first.abort();
+  first.abort(new EndpointError("cancelled", "the first left"));
   await sleep(5);
   expect(job.result).toBeUndefined();
-  second.abort();
-  expect(await job.finished).toMatchObject({ error: { code: "cancelled" } });
+  second.abort(new EndpointError("cancelled", "the second left"));
+  expect(await job.finished).toMatchObject({ error: { message: "the second left" } });
   expect(endless(jobs, "a"), "a cancelled one is no result").not.toBe(job);
 
   const detached = endless(jobs, "b");
