@@ -1,4 +1,5 @@
 /** Brings outputs to where the caller or the operator wants them. Success is reported only when every byte is safe. */
+import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { EndpointError } from "../../runtime/errors.ts";
 import type { Config } from "../config.ts";
@@ -26,15 +27,40 @@ type Settings = Pick<Config, "S3_BUCKET" | "S3_PREFIX" | "S3_PRESIGN_SECONDS" | 
 export function createOutputs(settings: Settings, store: () => Promise<ObjectStore>, log: Logger): Outputs {
   const { S3_BUCKET: bucket, S3_PREFIX: prefix, S3_PRESIGN_SECONDS: linkSeconds } = settings;
 
+  type Place = { bucket: string; key: string };
+
   async function upload(
-    artifact: Artifact,
-    to: { bucket: string; key: string },
+    artifacts: readonly Artifact[],
+    placeOf: (artifact: Artifact, index: number) => Place,
     signal: AbortSignal,
-  ): Promise<DeliveredOutput> {
+  ): Promise<DeliveredOutput[]> {
     const s3 = await store();
-    await s3.put(to.bucket, to.key, artifact.bytes, artifact.contentType, signal);
-    const link = linkSeconds > 0 ? { url: await s3.presign(to.bucket, to.key, linkSeconds) } : {};
-    return { ...artifact, location: { ...to, ...link } };
+    const uploads = artifacts.map(async (artifact, index) => {
+      const to = placeOf(artifact, index);
+      await s3.put(to.bucket, to.key, artifact.bytes, artifact.contentType, signal);
+      return { ...artifact, location: await linked(to) };
+    });
+    return Promise.all(uploads);
+  }
+
+  /** Undefined when something of this name is there already: another copy of the invocation is at work, or was. */
+  async function uploadWhereFree(
+    artifacts: readonly Artifact[],
+    placeOf: (artifact: Artifact) => Place,
+    signal: AbortSignal,
+  ): Promise<DeliveredOutput[] | undefined> {
+    const s3 = await store();
+    const uploads = artifacts.map(async (artifact) => {
+      const to = placeOf(artifact);
+      const isFirst = await s3.putOnce(to.bucket, to.key, artifact.bytes, artifact.contentType, signal);
+      return isFirst ? { ...artifact, location: await linked(to) } : undefined;
+    });
+    const outputs = await Promise.all(uploads);
+    return outputs.every((output) => output !== undefined) ? outputs : undefined;
+  }
+
+  async function linked(to: Place): Promise<Place & { url?: string }> {
+    return linkSeconds > 0 ? { ...to, url: await (await store()).presign(to.bucket, to.key, linkSeconds) } : to;
   }
 
   const results = bucket === undefined ? undefined : new Results(bucket, prefix, store);
@@ -55,18 +81,18 @@ export function createOutputs(settings: Settings, store: () => Promise<ObjectSto
           id,
           artifacts.map(({ name }) => name),
         );
-        const outputs = await Promise.all(
-          artifacts.map((artifact, index) => upload(artifact, { bucket: to, key: keyPrefix + names[index] }, signal)),
-        );
+        const outputs = await upload(artifacts, (_, index) => ({ bucket: to, key: keyPrefix + names[index] }), signal);
         await writeResult(outputs, target);
         return outputs;
       }
       if (bucket === undefined || delivery.isInline) refuseTooLarge(artifacts, settings.INLINE_MAX_MB);
       if (bucket === undefined) return artifacts;
+      const within = (folder: string) => (artifact: Artifact) => ({ bucket, key: `${folder}/${artifact.name}` });
       const folder = `${prefix}outputs/${id}/${attempt}`;
-      const outputs = await Promise.all(
-        artifacts.map((artifact) => upload(artifact, { bucket, key: `${folder}/${artifact.name}` }, signal)),
-      );
+      // What a result document names must stay as it is.
+      const outputs =
+        (await uploadWhereFree(artifacts, within(folder), signal)) ??
+        (await upload(artifacts, within(`${folder}-${randomUUID()}`), signal));
       await writeResult(outputs, target);
       return outputs;
     },

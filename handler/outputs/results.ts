@@ -90,7 +90,8 @@ export class Results {
   }
 
   async #write(document: ResultDocument, signal: AbortSignal): Promise<boolean> {
-    return (await this.#open()).putDocumentOnce(this.bucket, this.key(document.id), document, signal);
+    const text = Buffer.from(JSON.stringify(document));
+    return (await this.#open()).putOnce(this.bucket, this.key(document.id), text, "application/json", signal);
   }
 
   async #read(key: string, maxBytes: number, signal: AbortSignal): Promise<unknown> {

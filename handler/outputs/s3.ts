@@ -1,6 +1,7 @@
 /** Puts outputs and result documents into a bucket, and reads what lies there. The client's own retries are the only ones. */
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { EndpointError } from "../../runtime/errors.ts";
 import type { Config } from "../config.ts";
 
@@ -9,8 +10,8 @@ export interface ObjectStore {
   put(bucket: string, key: string, bytes: Buffer, contentType: string, signal: AbortSignal): Promise<void>;
   /** Undefined when there is none. @throws EndpointError `download_failed`, `payload_too_large`. */
   get(bucket: string, key: string, options: { maxBytes: number; signal: AbortSignal }): Promise<Buffer | undefined>;
-  /** Writes a JSON document unless there is one already; false when there is. @throws EndpointError `upload_failed`. */
-  putDocumentOnce(bucket: string, key: string, document: unknown, signal: AbortSignal): Promise<boolean>;
+  /** Writes an object unless there is one already; false when there is. @throws EndpointError `upload_failed`. */
+  putOnce(bucket: string, key: string, bytes: Buffer, contentType: string, signal: AbortSignal): Promise<boolean>;
   /** A link for reading, good for `seconds`. */
   presign(bucket: string, key: string, seconds: number): Promise<string>;
 }
@@ -54,6 +55,18 @@ export async function openObjectStore(settings: S3Settings): Promise<ObjectStore
     throw new EndpointError("upload_failed", message, { cause, details: { bucket, key, reason, ...status } });
   };
 
+  async function send(object: PutObjectCommandInput & { Body: Buffer }, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (object.Body.length <= MULTIPART_BYTES) {
+      await client.send(new PutObjectCommand(object), { abortSignal: signal });
+      return;
+    }
+    const { Upload } = await import("@aws-sdk/lib-storage");
+    const parts = new Upload({ client, params: object });
+    signal.addEventListener("abort", () => void parts.abort(), { once: true });
+    await parts.done();
+  }
+
   return {
     async get(bucket, key, { maxBytes, signal }) {
       signal.throwIfAborted();
@@ -74,33 +87,15 @@ export async function openObjectStore(settings: S3Settings): Promise<ObjectStore
     },
 
     async put(bucket, key, bytes, contentType, signal) {
-      signal.throwIfAborted();
       const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType };
-      const upload =
-        bytes.length > MULTIPART_BYTES
-          ? await multipart(object)
-          : () => client.send(new PutObjectCommand(object), { abortSignal: signal });
-      await upload().catch(failed(bucket, key, signal));
-
-      async function multipart(params: typeof object) {
-        const { Upload } = await import("@aws-sdk/lib-storage");
-        const parts = new Upload({ client, params });
-        signal.addEventListener("abort", () => void parts.abort(), { once: true });
-        return () => parts.done();
-      }
+      await send(object, signal).catch(failed(bucket, key, signal));
     },
 
-    async putDocumentOnce(bucket, key, document, signal) {
-      const command = new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: JSON.stringify(document),
-        ContentType: "application/json",
-        IfNoneMatch: "*",
-      });
+    async putOnce(bucket, key, bytes, contentType, signal) {
+      const object = { Bucket: bucket, Key: key, Body: bytes, ContentType: contentType, IfNoneMatch: "*" };
       for (let attempt = 1; ; attempt++) {
         try {
-          await client.send(command, { abortSignal: signal });
+          await send(object, signal);
           return true;
         } catch (error) {
           const { httpStatusCode: status } = (error as SdkError).$metadata ?? {};

@@ -2,11 +2,13 @@
 import { createHash } from "node:crypto";
 import { onTestFinished } from "vitest";
 import { type Aws, BUCKET, startAws } from "./aws.ts";
-import { type RunningEndpoint, startEndpoint } from "./endpoint.ts";
-import { colourGraph } from "./payloads.ts";
+import { EMULATOR_ENVIRONMENT, type RunningEndpoint, startEndpoint } from "./endpoint.ts";
+import { quickTxt2Img } from "./payloads.ts";
 
 interface SoakOptions {
   messages: number;
+  /** Of each job's sampling, at 10 ms. */
+  steps: number;
   /** How long a worker that serves is left alone. */
   everySeconds: number;
   signal: "SIGKILL" | "SIGTERM";
@@ -34,18 +36,17 @@ const VISIBILITY_SECONDS = 4;
 const MAX_RECEIVES = 5;
 const POISONS = ["{not json", "{}", JSON.stringify({ prompt: { "1": { class_type: "NoSuchNode", inputs: {} } } })];
 
-export async function soak({ messages, everySeconds, signal }: SoakOptions): Promise<SoakReport> {
+export async function soak({ messages, steps, everySeconds, signal }: SoakOptions): Promise<SoakReport> {
   const aws = await startAws({ maxReceiveCount: MAX_RECEIVES });
   const poisonCount = Math.round(messages * POISON);
   const duplicateCount = Math.round(messages * DUPLICATES);
   const valid = Array.from({ length: messages - poisonCount - duplicateCount }, (_, index) => `job-${index}`);
   const bodies = [
-    ...valid.map((id, index) => ({ id, body: JSON.stringify({ id, prompt: colourGraph(index) }) })),
-    ...valid.slice(0, duplicateCount).map((id) => ({ id, body: JSON.stringify({ id, prompt: colourGraph(0) }) })),
+    ...[...valid, ...valid.slice(0, duplicateCount)].map((id) => ({ id, body: JSON.stringify(job(id, steps)) })),
     ...Array.from({ length: poisonCount }, (_, index) => ({ id: undefined, body: POISONS[index % POISONS.length]! })),
-  ].toSorted((a, b) => (shuffled(a.body) < shuffled(b.body) ? -1 : 1));
+  ];
   const poison: string[] = [];
-  for (const { id, body } of bodies) {
+  for (const { id, body } of shuffled(bodies)) {
     const { messageId } = aws.fauxqs.sendMessage("jobs", body);
     if (id === undefined) poison.push(messageId);
   }
@@ -72,7 +73,7 @@ const startWorker = (aws: Aws) =>
   startEndpoint(
     {
       ...aws.settings,
-      ENGINE: "emulator",
+      ...EMULATOR_ENVIRONMENT,
       SQS_VISIBILITY_SECONDS: `${VISIBILITY_SECONDS}`,
       SHUTDOWN_GRACE_SECONDS: "20",
     },
@@ -109,6 +110,12 @@ function increment(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
+const job = (id: string, steps: number) => ({ id, ...quickTxt2Img({ steps, seed: Number(id.split("-")[1]) }) });
+
 /** The same order in every run. */
-const shuffled = (text: string) => createHash("sha256").update(text).digest("hex");
+function shuffled<T>(things: readonly T[]): T[] {
+  const keyed = things.map((thing, index) => ({ thing, key: createHash("sha256").update(`${index}`).digest("hex") }));
+  return keyed.toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ thing }) => thing);
+}
+
 const seconds = (number: number) => new Promise((resolve) => setTimeout(resolve, number * 1000));

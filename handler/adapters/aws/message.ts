@@ -5,6 +5,8 @@ import { parseJson } from "../../../runtime/json.ts";
 export interface S3Place {
   bucket: string;
   key: string;
+  /** Nobody asked for it by name: it was written, and that was told. */
+  isEvent: boolean;
 }
 
 type Fields = Record<string, unknown>;
@@ -70,7 +72,7 @@ function openWrapping(value: unknown): Content | undefined {
 
 function openPointer([className, pointer]: unknown[]): Content | undefined {
   if (!POINTER_CLASSES.includes(className as string) || !isObject(pointer)) return undefined;
-  return { places: [placeOf(pointer["s3BucketName"], pointer["s3Key"])] };
+  return { places: [placeOf(pointer["s3BucketName"], pointer["s3Key"], false)] };
 }
 
 /** S3's own events name their object as it is, which its notifications do not. */
@@ -78,7 +80,7 @@ function openEventBridge({ source, detail, ...event }: Fields & { detail: Fields
   if (source !== "aws.s3" || !isObject(detail["object"])) return { value: detail };
   if (event["detail-type"] !== "Object Created") return { places: [] };
   const { bucket, object } = detail;
-  return { places: [placeOf((bucket as Fields | undefined)?.["name"], object["key"])] };
+  return { places: [placeOf((bucket as Fields | undefined)?.["name"], object["key"], true)] };
 }
 
 interface S3Record {
@@ -92,8 +94,8 @@ const isS3Record = (record: unknown): record is S3Record =>
 /** A removal is no work. */
 function placeOfRecord({ eventName = "", s3: { bucket, object } }: S3Record): S3Place[] {
   if (!eventName.replace(/^s3:/, "").startsWith("ObjectCreated")) return [];
-  const { bucket: name, key } = placeOf(bucket?.name, object?.key);
-  return [{ bucket: name, key: decodeKey(key) }];
+  const place = placeOf(bucket?.name, object?.key, true);
+  return [{ ...place, key: decodeKey(place.key) }];
 }
 
 /** In a notification a blank is `+`, and what is left is percent-encoded. */
@@ -111,8 +113,8 @@ function openCloudEvent({ data, data_base64: base64 }: Fields): Content | undefi
   return data === undefined ? undefined : { value: data };
 }
 
-function placeOf(bucket: unknown, key: unknown): S3Place {
-  if (typeof bucket === "string" && typeof key === "string") return { bucket, key };
+function placeOf(bucket: unknown, key: unknown, isEvent: boolean): S3Place {
+  if (typeof bucket === "string" && typeof key === "string") return { bucket, key, isEvent };
   throw new EndpointError("invalid_request", "the message points to an object of S3 without naming bucket and key");
 }
 

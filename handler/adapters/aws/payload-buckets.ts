@@ -28,13 +28,13 @@ export interface PayloadSource {
 }
 
 /**
- * A reader of payloads; what this program wrote itself is no payload, lest its own outputs call it for ever.
+ * A reader of payloads; that this program wrote something itself is no event, lest its own outputs call it for ever.
  * Throws EndpointError `invalid_request` for another bucket or a missing object, `payload_too_large`, `download_failed`.
  */
 export function payloadReader({ buckets, results, openStore, config }: PayloadSource, signal: AbortSignal): ReadObject {
   const maxBytes = config.MAX_BODY_SIZE_MB * 1e6;
-  return async ({ bucket, key }) => {
-    if (results?.isOwn(bucket, key)) return undefined;
+  return async ({ bucket, key, isEvent }) => {
+    if (isEvent && results?.isOwn(bucket, key)) return undefined;
     if (bucket !== results?.bucket && !buckets.includes(bucket))
       throw new EndpointError(
         "invalid_request",

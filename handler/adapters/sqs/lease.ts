@@ -56,7 +56,7 @@ export class Lease {
   async #extend(): Promise<boolean> {
     const askedAt = performance.now();
     const seconds = extensionSeconds(this.#visibilityMs, askedAt - this.#message.receivedAt);
-    if (seconds <= 0) return false;
+    if (seconds === 0) return false;
     try {
       await this.#queue.hide(this.#message, seconds);
       this.#expireAt(askedAt + seconds * 1000);
@@ -85,5 +85,6 @@ export class Lease {
 
 /** What may still be asked for of a message that was received so long ago: SQS refuses what would pass its longest lease. */
 export function extensionSeconds(wantedMs: number, heldMs: number): number {
-  return Math.floor(Math.min(wantedMs, LONGEST_LEASE_SECONDS * 1000 - heldMs) / 1000);
+  const leftMs = LONGEST_LEASE_SECONDS * 1000 - heldMs - MARGIN_MS;
+  return Math.max(0, Math.floor(Math.min(wantedMs, leftMs) / 1000));
 }

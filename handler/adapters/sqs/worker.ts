@@ -74,7 +74,7 @@ export class SqsWorker implements Intake {
       );
       if (!isServing) return;
       const message = await this.#receive();
-      if (message) await withLogContext({ messageId: message.id }, () => this.#take(message));
+      if (message) await withLogContext(tracks(message), () => this.#take(message));
       else if (endsWhenEmpty && performance.now() > this.#returnsAt) return;
     }
   }
@@ -161,6 +161,11 @@ export class SqsWorker implements Intake {
       }
     }
   }
+}
+
+/** By what its log lines are found. */
+function tracks({ id: messageId, attributes: { traceparent }, traceHeader }: ReceivedMessage) {
+  return { messageId, ...(traceparent && { traceparent }), ...(traceHeader && { traceHeader }) };
 }
 
 const backoffSeconds = (attempt: number) => Math.min(BACKOFF_SECONDS * 2 ** (attempt - 1), MAX_BACKOFF_SECONDS);

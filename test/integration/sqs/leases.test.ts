@@ -1,4 +1,5 @@
 /** A message belongs to one worker at a time, whatever happens to queue, engine and worker. */
+import { createHash } from "node:crypto";
 import { DeleteMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { expect, test } from "vitest";
 import { type Aws, startAws } from "../../support/aws.ts";
@@ -64,7 +65,6 @@ test.each([
   expect(await aws.keys("results/")).toEqual([]);
 
   aws.setFault(undefined);
-  aws.fauxqs.inspectQueue("jobs");
   aws.fauxqs.sendMessage("jobs", quick("next"));
   while ((await aws.read("results/next.json")) === undefined) await seconds(0.1);
 });
@@ -113,6 +113,22 @@ test("F14 a worker that is killed in mid-job leaves nothing in public; the next 
   const second = await startEndpoint(settings);
   await started(second);
   await second.logged(({ message, attempt }) => message === "invocation received" && attempt === 2);
+});
+
+test("F2 two workers run the same id at the same time: one document, and what it names is what it says", async () => {
+  const aws = await startAws();
+  const workers = await Promise.all([startEndpoint(aws.settings), startEndpoint(aws.settings)]);
+  await Promise.all(workers.map((worker) => worker.ready()));
+  for (const seed of [1, 2])
+    aws.fauxqs.sendMessage("jobs", JSON.stringify({ id: "both", ...slowTxt2Img({ seed, steps: 200 }) }));
+  await aws.empty("jobs");
+  expect(workers.map(({ log }) => log.filter(({ message }) => message === "prompt queued").length)).toEqual([1, 1]);
+  const { outputs } = (await aws.read("results/both.json")) as { outputs: { key: string; sha256: string }[] };
+  const stored = await fetch(`http://127.0.0.1:${aws.fauxqs.port}/pictures/${outputs[0]!.key}`);
+  const sha256 = createHash("sha256")
+    .update(Buffer.from(await stored.arrayBuffer()))
+    .digest("hex");
+  expect(sha256).toBe(outputs[0]!.sha256);
 });
 
 test("F23 in a FIFO group nothing is begun before what came before it is settled, failures too", async () => {

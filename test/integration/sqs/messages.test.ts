@@ -6,19 +6,16 @@ import { colourGraph, quickTxt2Img } from "../../support/payloads.ts";
 
 const sns = (message: unknown) => ({ Type: "Notification", MessageId: "m", Message: JSON.stringify(message) });
 
+const s3Event = (key: string) => ({
+  Records: [
+    { eventSource: "aws:s3", eventName: "ObjectCreated:Put", s3: { bucket: { name: BUCKET }, object: { key } } },
+  ],
+});
+
 test("every form of a message gives its result document, by the payload's id or the message's", async () => {
   const aws = await startAws();
   await aws.write("in/a b+c ü.json", { id: "by-event", prompt: colourGraph(3) });
   await aws.write("big", { id: "by-pointer", prompt: colourGraph(4) });
-  const s3Event = {
-    Records: [
-      {
-        eventSource: "aws:s3",
-        eventName: "ObjectCreated:Put",
-        s3: { bucket: { name: BUCKET }, object: { key: "in/a+b%2Bc+%C3%BC.json" } },
-      },
-    ],
-  };
   const pointer = ["software.amazon.payloadoffloading.PayloadS3Pointer", { s3BucketName: BUCKET, s3Key: "big" }];
   const send = (body: unknown) => aws.fauxqs.sendMessage("jobs", JSON.stringify(body)).messageId;
   const ids = [
@@ -27,10 +24,12 @@ test("every form of a message gives its result document, by the payload's id or 
     ["no id of its own", undefined, send({ prompt: colourGraph(5) })],
     ["A1111's", undefined, send(quickTxt2Img())],
     ["wrapped by SNS", "topic", send(sns({ id: "topic", prompt: colourGraph(6) }))],
-    ["an S3 notification", "by-event", send(s3Event)],
+    ["an S3 notification", "by-event", send(s3Event("in/a+b%2Bc+%C3%BC.json"))],
     ["a pointer within SNS", "by-pointer", send(sns(pointer))],
   ] as const;
   send({ Service: "Amazon S3", Event: "s3:TestEvent", Bucket: BUCKET });
+  await aws.write("outputs/x/1/a.json", { id: "own", prompt: colourGraph(1) });
+  send(s3Event("outputs/x/1/a.json"));
 
   await startEndpoint(aws.settings);
   await aws.empty("jobs");
@@ -146,7 +145,7 @@ test("replies carry the document and its place, and what the message brought alo
       "2": { class_type: "PreviewAny", inputs: { source: ["1", 0] } },
     }),
   };
-  await startEndpoint({ ...aws.settings, S3_PREFIX: "team/", SQS_RESULT_QUEUE_URL: queueUrl });
+  const endpoint = await startEndpoint({ ...aws.settings, S3_PREFIX: "team/", SQS_RESULT_QUEUE_URL: queueUrl });
   await aws.empty("jobs");
 
   const replies = aws.fauxqs.inspectQueue("replies")!.messages.ready;
@@ -163,6 +162,10 @@ test("replies carry the document and its place, and what the message brought alo
     message_id: sent.good,
     document: place("good"),
   });
+  const ran = endpoint.log.filter(
+    ({ message, invocationId }) => message === "prompt queued" && invocationId === "good",
+  );
+  expect(ran, "found in the log by what the message brought").toMatchObject([{ messageId: sent.good, traceparent }]);
   expect(bodies["bad"]).toMatchObject({ status: "failed", message_id: sent.bad, document: place("bad") });
   expect(bodies["long"], "F16 too large for a queue").toEqual({
     id: "long",
@@ -171,4 +174,14 @@ test("replies carry the document and its place, and what the message brought alo
     message_id: sent.long,
     document: place("long"),
   });
+});
+
+test("a queue has its own address where only the bucket is elsewhere", async () => {
+  const aws = await startAws();
+  const { AWS_ENDPOINT_URL: address = "", ...settings } = aws.settings;
+  const queue = { SQS_QUEUE_URL: `${address}/000000000000/jobs`, BUCKET_ENDPOINT_URL: address };
+  await startEndpoint({ ...settings, ...queue });
+  aws.fauxqs.sendMessage("jobs", JSON.stringify({ id: "a", prompt: colourGraph(1) }));
+  await aws.empty("jobs");
+  expect(await aws.read("results/a.json")).toMatchObject({ status: "succeeded" });
 });

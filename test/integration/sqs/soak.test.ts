@@ -4,7 +4,7 @@ import { expectNothingLost } from "../../support/expect-soaked.ts";
 import { soak } from "../../support/sqs-soak.ts";
 
 test("a worker that is killed every second loses nothing and writes nothing twice", { timeout: 90_000 }, async () => {
-  const report = await soak({ messages: 60, everySeconds: 1, signal: "SIGKILL" });
+  const report = await soak({ messages: 60, steps: 3, everySeconds: 1, signal: "SIGKILL" });
   expect(report.ends).toBeGreaterThan(0);
   expectNothingLost(report);
 });

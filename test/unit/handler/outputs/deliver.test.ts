@@ -60,13 +60,10 @@ function recording(): { store: ObjectStore; written: string[] } {
     written,
     store: {
       ...store,
-      async put(...args) {
-        await store.put(...args);
+      async putOnce(...args) {
+        const isFirst = await store.putOnce(...args);
         written.push(args[1]);
-      },
-      async putDocumentOnce(...args) {
-        written.push(args[1]);
-        return store.putDocumentOnce(...args);
+        return isFirst;
       },
     },
   };
@@ -137,7 +134,7 @@ describe("with the operator's bucket", () => {
   test("an upload that fails leaves no result", async () => {
     const failing: ObjectStore = {
       ...store,
-      put: (_bucket, key, ...rest) => store.put("no-such-bucket", key, ...rest),
+      putOnce: (_bucket, key, ...rest) => store.putOnce("no-such-bucket", key, ...rest),
     };
     const error = await rejectionOf(outputsTo({}, failing).deliver([output()], target()));
     expect(error).toMatchObject({ code: "upload_failed", details: { key: "outputs/id-1/2/a.png" } });

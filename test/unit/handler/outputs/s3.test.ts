@@ -72,11 +72,11 @@ describe("a bucket that fails", () => {
 describe("a result document", () => {
   test("is asked to be written only where there is none", async () => {
     const { store, requests } = await serve(status(200));
-    expect(await store.putDocumentOnce("pictures", "results/a.json", { a: 1 }, never)).toBe(true);
+    expect(await store.putOnce("pictures", "results/a.json", Buffer.from("{}"), "application/json", never)).toBe(true);
     expect(requests[0]!.headers).toMatchObject({ "if-none-match": "*", "content-type": "application/json" });
   });
 
-  test("that is there already is kept, and told in the log", async () => {
+  test("that is there already is kept, as is what it may name, and told in the log", async () => {
     const { store, requests } = await serve((request, response) =>
       status(request.headers["if-none-match"] === "*" ? 412 : 200)(request, response),
     );
@@ -91,9 +91,12 @@ describe("a result document", () => {
       delivery: { isInline: false },
       signal: never,
     });
-    expect(delivered[0]!.location).toEqual({ bucket: "pictures", key: "outputs/id-1/2/a.png" });
+    const { bucket, key } = delivered[0]!.location!;
+    expect(bucket).toBe("pictures");
+    expect(key).toMatch(/^outputs\/id-1\/2-[0-9a-f-]{36}\/a\.png$/);
     expect(requests.map(({ path }) => path.split("?")[0])).toEqual([
       "/pictures/outputs/id-1/2/a.png",
+      `/pictures/${key}`,
       "/pictures/results/id-1.json",
     ]);
     expect(lines.map((line) => JSON.parse(line))).toEqual([expect.objectContaining({ key: "results/id-1.json" })]);
@@ -101,7 +104,9 @@ describe("a result document", () => {
 
   test("that cannot be written is an error", async () => {
     const { store } = await serve(status(403));
-    const error = await rejectionOf(store.putDocumentOnce("pictures", "results/a.json", {}, never));
+    const error = await rejectionOf(
+      store.putOnce("pictures", "results/a.json", Buffer.from("{}"), "application/json", never),
+    );
     expect(error).toMatchObject({ code: "upload_failed", details: { key: "results/a.json" } });
   });
 });
