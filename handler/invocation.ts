@@ -42,5 +42,11 @@ export interface Timings {
 }
 
 export type InvocationResult =
-  | { id: string; status: "succeeded"; body: unknown }
+  | {
+      id: string;
+      status: "succeeded";
+      body: unknown;
+      /** Another body, which names the outputs by their places in the bucket; only when all of them are there. */
+      links?: unknown;
+    }
   | { id: string; status: "failed"; error: EndpointError };

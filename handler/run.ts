@@ -1,4 +1,5 @@
 /** What one process does from the engine's start to its own end: wires the parts, follows signals, says how it ended. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Engine } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
@@ -67,10 +68,12 @@ async function serve(
       { code: failure.code, err: failure },
       "the engine is beyond repair; exiting so that the worker is replaced",
     );
-  for (const intake of intakes) intake.stop();
+  const graceEndsAt = performance.now() + config.SHUTDOWN_GRACE_SECONDS * 1000;
+  await within(FORCE_MS, Promise.all(intakes.map((intake) => intake.stop())));
   await drain(endpoint, config);
-  const closed = Promise.all(intakes.map((intake) => intake.close()));
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
+  // An answer that the platform does not take yet may be brought again as long as there is time.
+  const leftMs = Math.max(FORCE_MS, graceEndsAt - performance.now());
+  await within(leftMs, Promise.all(intakes.map((intake) => intake.close())));
   return failure ? 1 : (code ?? 0);
 }
 
@@ -93,6 +96,13 @@ async function invoke(
   if (!terminated.aborted) return code;
   await drained;
   return code === 0 ? 0 : TERMINATED;
+}
+
+/** Resolves with the work, or without it when the time is over. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const clock = new AbortController();
+  await Promise.race([work, sleep(ms, undefined, { signal: clock.signal }).catch(() => {})]);
+  clock.abort();
 }
 
 /** Two clocks: the grace, in which work may finish, and a last one for what was interrupted. */

@@ -21,7 +21,7 @@ const OWNERS: Record<string, readonly string[]> = {
   "@hono/node-server": ["handler/adapters/http/", EMULATOR],
   pino: ["handler/log.ts"],
   "pino-pretty": ["handler/log.ts"],
-  zod: ["handler/config.ts", "handler/settings.ts", "handler/request/"],
+  zod: ["handler/config.ts", "handler/settings.ts", "handler/request/", "handler/adapters/runpod/settings.ts"],
   leven: ["workflows/check-graph.ts"],
   esbuild: ["handler/build.ts"],
 };

@@ -13,6 +13,11 @@ interface Platform {
 
 /** In the order in which they are tried; a new platform needs a line here. */
 export const PLATFORMS: Readonly<Record<string, Platform>> = {
+  runpod: {
+    detects: ({ RUNPOD_WEBHOOK_GET_JOB: address }) => Boolean(address),
+    hasProbes: true,
+    load: async () => (await import("./runpod/runpod.ts")).runpod,
+  },
   http: {
     detects: () => true,
     hasProbes: false,
