@@ -31,15 +31,19 @@ export interface Answer {
   when?: Promise<unknown>;
 }
 
+export interface Result {
+  id: string;
+  body: Record<string, unknown>;
+  call: Call;
+}
+
 export interface JobServer {
   calls: Call[];
   on(channel: Channel): Call[];
   /** Bodies of results, without those that tell progress. */
-  results(): { id: string; body: Record<string, unknown>; call: Call }[];
+  results(): Result[];
   /** Resolves with the first call of the channel, from now or before, that fits. */
   called(channel: Channel, fits?: (call: Call) => boolean): Promise<Call>;
-  /** Answers of the channel from now on, one by one; then what it answers by itself. */
-  script(channel: Channel, ...answers: Answer[]): void;
   /** What RunPod sets in a worker's environment. */
   environment: Record<string, string>;
 }
@@ -57,7 +61,10 @@ const DEFAULTS: Record<Channel, Answer> = {
 export const KEY = "rpa_TESTKEY";
 const QUERY = "?gpu=NVIDIA+H100+80GB+HBM3";
 
-export async function startJobServer(script: Partial<Record<Channel, Answer[]>> = {}): Promise<JobServer> {
+/** Answers of each channel, one by one, or one that depends on the request; then what the server answers by itself. */
+export type Script = Partial<Record<Channel, (Answer | ((call: Call) => Answer))[]>>;
+
+export async function startJobServer(script: Script = {}): Promise<JobServer> {
   const startedAt = performance.now();
   const now = () => Math.round(performance.now() - startedAt);
   const calls: Call[] = [];
@@ -72,7 +79,8 @@ export async function startJobServer(script: Partial<Record<Channel, Answer[]>> 
       if (!response.writableFinished) call.closedAt = now();
     });
     call.body = await text(request).catch(() => "");
-    const answer = scripts.get(channel)?.shift() ?? DEFAULTS[channel];
+    const scripted = scripts.get(channel)?.shift() ?? DEFAULTS[channel];
+    const answer = typeof scripted === "function" ? scripted(call) : scripted;
     calls.push(call);
     for (const check of waiting) check();
     await reply(response, answer);
@@ -107,9 +115,6 @@ export async function startJobServer(script: Partial<Record<Channel, Answer[]>> 
         waiting.add(check);
         check();
       }),
-    script: (channel, ...answers) => {
-      scripts.set(channel, [...(scripts.get(channel) ?? []), ...answers]);
-    },
     environment: {
       RUNPOD_WEBHOOK_GET_JOB: `${base}/job-take/$ID${QUERY}`,
       RUNPOD_WEBHOOK_POST_OUTPUT: `${base}/job-done/$RUNPOD_POD_ID/$ID${QUERY}`,
@@ -127,7 +132,10 @@ export async function startJobServer(script: Partial<Record<Channel, Answer[]>> 
 export const handsOut = (...jobs: unknown[]): Answer => ({ json: jobs.length === 1 ? jobs[0] : jobs });
 
 function channelOf(target: string): Channel {
-  const word = target.match(/^\/v2\/ep1\/(?:job-)?(take-batch|take|stop|done|stream|ping)\//)?.[1];
+  const word = target
+    .match(/^\/v2\/ep1\/(?:job-(take-batch|take|stop|done|stream)|(ping))\//)
+    ?.slice(1)
+    .find(Boolean);
   return word === undefined ? "other" : word === "take-batch" ? "take" : (word as Channel);
 }
 
