@@ -22,6 +22,8 @@ export interface EndpointOptions {
   /** Invocations that may wait for the engine; 0: any number. */
   maxQueueDepth: number;
   timeoutMs: number;
+  /** `extra_data` of every prompt, but for what its request has of its own. */
+  extraData: Readonly<Record<string, unknown>>;
 }
 
 type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onStart" | "onProgress" | "onPreview">;
@@ -119,7 +121,8 @@ export class Endpoint {
     let parsed: Taken;
     try {
       if (refusal) throw refusal;
-      const request = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
+      const asked = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
+      const request = { ...asked, extraData: { ...this.#options.extraData, ...asked.extraData } };
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
       return this.#failed(invocation.id ?? randomUUID(), error);

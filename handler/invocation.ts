@@ -6,6 +6,7 @@ import type { EndpointError } from "../runtime/errors.ts";
 export type Dialect =
   | "auto"
   | "comfyui-api"
+  | "worker-comfyui"
   | "sdapi/txt2img"
   | "sdapi/img2img"
   | "sdapi/extra-single-image"

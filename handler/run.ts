@@ -40,6 +40,7 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
     log,
     maxQueueDepth: config.MAX_QUEUE_DEPTH,
     timeoutMs: config.INVOCATION_TIMEOUT_SECONDS * 1000,
+    extraData: config.COMFY_ORG_API_KEY === undefined ? {} : { api_key_comfy_org: config.COMFY_ORG_API_KEY },
   });
   const terminated = onTerminate(log);
   try {

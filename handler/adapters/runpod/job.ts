@@ -1,6 +1,8 @@
 /** What RunPod hands out. */
 import { createHash } from "node:crypto";
+import type { Dialect } from "../../invocation.ts";
 import { invocationId } from "../../request/invocation-id.ts";
+import { isWorkerComfyui } from "../../request/worker-comfyui.ts";
 
 export interface Job {
   /** As RunPod knows it. */
@@ -29,4 +31,9 @@ export function readJob(item: unknown): Job | undefined {
 /** The invocation's id is part of keys and file names, which not every text can be. */
 export function invocationIdOf(jobId: string): string {
   return invocationId.safeParse(jobId).success ? jobId : createHash("sha256").update(jobId).digest("hex");
+}
+
+/** worker-comfyui's users keep its answers; every other form has its own. */
+export function dialectOf({ input }: Job): Dialect {
+  return isWorkerComfyui(input) ? "worker-comfyui" : "auto";
 }

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Endpoint } from "../../endpoint.ts";
 import type { InvocationResult } from "../../invocation.ts";
-import { invocationIdOf, type Job, readJob } from "./job.ts";
+import { dialectOf, invocationIdOf, type Job, readJob } from "./job.ts";
 import type { JobServer } from "./job-server.ts";
 import { ProgressReports } from "./progress.ts";
 import { type ResultBody, refusedBody, resultBody } from "./result-body.ts";
@@ -121,7 +121,7 @@ export class RunpodWorker {
     const isInterrupted = result.status === "failed" && result.error.code === "draining";
     if (cancelled.aborted || (isInterrupted && !answersInterrupted)) return;
     const isReplaced = isReplacedAfterJob || asksForReplacement(job);
-    await this.#deliver(job.id, result, isReplaced && { stopPod: true }, cancelled);
+    await this.#deliver(job, result, isReplaced && { stopPod: true }, cancelled);
     if (!isReplacedAfterJob) return;
     this.#stopping.abort();
     this.#enough.resolve(0);
@@ -136,7 +136,7 @@ export class RunpodWorker {
       id: invocationIdOf(id),
       source: "runpod",
       attempt: 1,
-      dialect: "auto",
+      dialect: dialectOf(job),
       payload: { input },
       signal,
       maxAnswerBytes: id.startsWith("sync-") ? MAX_SYNC_ANSWER_BYTES : MAX_ANSWER_BYTES,
@@ -148,20 +148,23 @@ export class RunpodWorker {
   }
 
   async #deliver(
-    id: string,
+    job: Job,
     result: InvocationResult,
     orders: Pick<ResultBody, "stopPod"> | false,
     cancelled: AbortSignal,
   ): Promise<void> {
     const { server, log } = this.#options;
+    const { id } = job;
+    const dialect = dialectOf(job);
     const post = (body: ResultBody) => server.done(id, JSON.stringify({ ...body, ...orders }), cancelled);
-    const body = resultBody(result);
+    const body = resultBody(result, dialect);
     const posted = await post(body);
     if (posted === "accepted") {
       log.info({ jobId: id }, "result delivered");
       return;
     }
-    const instead = posted === "refused" ? refusedBody(result, Buffer.byteLength(JSON.stringify(body))) : undefined;
+    const instead =
+      posted === "refused" ? refusedBody(result, dialect, Buffer.byteLength(JSON.stringify(body))) : undefined;
     log.error({ jobId: id, posted, isReplaced: instead !== undefined }, "RunPod did not take a result");
     if (instead && !cancelled.aborted) await post(instead);
   }

