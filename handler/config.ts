@@ -22,9 +22,11 @@ export class ConfigError extends Error {
 
 /**
  * Reads the settings that concern every platform.
+ * @param given what the command line says, in place of the environment.
  * @throws ConfigError that names each setting at fault.
  */
-export function loadConfig(environment: Environment = process.env): Config {
+export function loadConfig(surroundings: Environment = process.env, given: Environment = {}): Config {
+  const environment = { ...surroundings, ...given };
   const { values, aliasesUsed, mistakes } = read(SETTINGS, environment);
   if (values.ENGINE === "comfyui" && !(values.COMFYUI_HOME || values.COMFYUI_COMMAND || values.COMFYUI_URL))
     mistakes.push("✖ `comfyui` needs one of COMFYUI_HOME, COMFYUI_COMMAND, COMFYUI_URL\n  → at ENGINE");

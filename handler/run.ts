@@ -46,6 +46,10 @@ export async function run({ command, file, outDir, config, plan, supervisor, log
   try {
     if (command === "check") return await (await import("./check.ts")).printCheck(config, plan, engine, terminated);
     if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
+    if (command === "test-input") {
+      const { runTestInput } = await import("./adapters/runpod/test-input.ts");
+      return await runTestInput(endpoint, file);
+    }
     return await serve(endpoint, { config, terminated, log });
   } finally {
     await supervisor.stop();

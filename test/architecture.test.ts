@@ -17,7 +17,7 @@ const OWNERS: Record<string, readonly string[]> = {
   "@aws-sdk/s3-request-presigner": ["handler/outputs/s3.ts"],
   sharp: ["handler/outputs/encode.ts", "handler/pictures/", EMULATOR],
   mime: ["handler/outputs/encode.ts", EMULATOR],
-  hono: ["handler/adapters/http/", EMULATOR],
+  hono: ["handler/adapters/http/", "handler/adapters/runpod/local-api.ts", EMULATOR],
   "@hono/node-server": ["handler/adapters/http/", EMULATOR],
   pino: ["handler/log.ts"],
   "pino-pretty": ["handler/log.ts"],

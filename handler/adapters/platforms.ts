@@ -13,6 +13,11 @@ interface Platform {
 
 /** In the order in which they are tried; a new platform needs a line here. */
 export const PLATFORMS: Readonly<Record<string, Platform>> = {
+  "runpod-api": {
+    detects: ({ RUNPOD_REALTIME_PORT: port, SERVE_API_LOCALLY: isServed }) => Number(port) > 0 || isServed === "true",
+    hasProbes: false,
+    load: async () => (await import("./runpod/local-api.ts")).localApi,
+  },
   runpod: {
     detects: ({ RUNPOD_WEBHOOK_GET_JOB: address }) => Boolean(address),
     hasProbes: true,

@@ -131,10 +131,12 @@ export async function runCommand(
   args: string[],
   settings: Record<string, string> = {},
   stdin = "",
+  cwd = process.cwd(),
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env["PATH"], ...engineEnvironment(), ...settings },
     stdio: ["pipe", "pipe", "pipe"],
+    cwd,
   });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => {

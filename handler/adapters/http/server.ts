@@ -1,29 +1,23 @@
-/** The HTTP face: listener, limits, auth; the routes of each dialect are in files of their own. */
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { serve } from "@hono/node-server";
+/** The HTTP face: limits, auth; the routes of each dialect are in files of their own. */
 import { Hono } from "hono";
 import type { Logger } from "pino";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Config } from "../../config.ts";
 import type { Endpoint } from "../../endpoint.ts";
-import type { Adapter, Intake } from "../adapter.ts";
+import type { Adapter } from "../adapter.ts";
 import { bearerAuth } from "./auth.ts";
 import { BodyReader } from "./body.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
 import { cors } from "./cors.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
+import { listen } from "./listen.ts";
 import { basicAuth } from "./sdapi/auth.ts";
 import { controlnetRoutes } from "./sdapi/controlnet.ts";
 import { respondWithSdapiError } from "./sdapi/errors.ts";
 import { gzipLists, processTime } from "./sdapi/headers.ts";
 import { CONTROLNET_PREFIX, isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
 import { sdapiRoutes } from "./sdapi/routes.ts";
-
-const SWEEP_MS = 50;
-/** Longer than load balancers keep idle connections (60 s), or they would send into one that is being closed. */
-const KEEP_ALIVE_MS = 75_000;
 
 /** Listens at once, also while the engine starts: health is answered, and work waits. */
 export const http: Adapter = {
@@ -76,32 +70,4 @@ function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hono {
   app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
   app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engine));
   return app;
-}
-
-async function listen(app: Hono, config: Config, log: Logger): Promise<Intake> {
-  const server = await bind(app, config);
-  const { address, port, family } = server.address() as AddressInfo;
-  const url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
-  log.info({ url }, `listening on ${url}`);
-  return {
-    // The endpoint refuses work by itself once it drains; health is answered to the end.
-    stop: () => {},
-    close: () =>
-      new Promise((resolve) => {
-        // A connection that carries a last answer is kept alive by its client afterwards.
-        const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
-        server.close(() => {
-          clearInterval(sweep);
-          resolve();
-        });
-      }),
-  };
-}
-
-function bind(app: Hono, { HOST: hostname, PORT: port }: Config): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname, port }, () => resolve(server)) as Server;
-    server.once("error", reject);
-    server.keepAliveTimeout = KEEP_ALIVE_MS;
-  });
 }

@@ -6,6 +6,21 @@ const text = z.string().min(1);
 const address = z.url({ protocol: /^https?$/ });
 const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(false);
 
+/** For the local API. */
+export const LOCAL_SETTINGS = {
+  RUNPOD_API_HOST: {
+    schema: text.optional(),
+    description: "address that the local API listens on; default: 127.0.0.1, or any where it serves others",
+  },
+  RUNPOD_API_PORT: {
+    schema: z.coerce.number().int().min(0).max(65_535).default(8000),
+    description: "its port; 0 takes any free one",
+    aliases: ["RUNPOD_REALTIME_PORT"],
+  },
+  RUNPOD_ENDPOINT_ID: { schema: text.optional(), description: "the endpoint; part of the realtime route" },
+  SERVE_API_LOCALLY: { schema: flag, description: "`true`: the local API is served to other machines" },
+} as const satisfies Record<string, Setting>;
+
 export const SETTINGS = {
   RUNPOD_WEBHOOK_GET_JOB: { schema: address, description: "where jobs are taken; `$ID` stands for the worker's id" },
   RUNPOD_WEBHOOK_POST_OUTPUT: {
