@@ -51,8 +51,9 @@ export function engineEnvironment(): Record<string, string> {
 export async function startEndpoint(
   settings: Record<string, string> = {},
   atEnd: (stop: () => Promise<void>) => void = onTestFinished,
+  args: readonly string[] = ["serve"],
 ): Promise<RunningEndpoint> {
-  const child = spawn(process.execPath, [MAIN, "serve"], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });

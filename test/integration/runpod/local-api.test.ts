@@ -39,9 +39,9 @@ function shape(text: string): unknown {
 }
 
 /** One that ends with its file. */
-async function startShared(settings: Record<string, string>) {
+async function startShared(...args: string[]) {
   const stops: (() => Promise<void>)[] = [];
-  const endpoint = await startEndpoint(settings, (stop) => stops.push(stop));
+  const endpoint = await startEndpoint({}, (stop) => stops.push(stop), args);
   return { endpoint, stop: () => stops[0]!() };
 }
 
@@ -53,7 +53,7 @@ test("every recorded handler has a counterpart or a reason", () => {
 describe("--rp_serve_api", () => {
   let endpoint: RunningEndpoint;
   beforeAll(async () => {
-    const shared = await startShared({ HANDLER_MODE: "runpod-api", RUNPOD_API_PORT: "0" });
+    const shared = await startShared("--rp_serve_api", "--rp_api_host", "localhost", "--rp_api_port", "0");
     endpoint = shared.endpoint;
     return shared.stop;
   });

@@ -1,5 +1,7 @@
 /** Parts of RunPod's protocol that a worker with one engine does not show by itself, or only in minutes. */
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { Addresses } from "../../../handler/adapters/runpod/addresses.ts";
@@ -18,6 +20,13 @@ const addressesOf = (environment: Record<string, string>) =>
 
 test("every recorded scenario has its judgement", () => {
   expect(Object.keys(SCENARIOS).sort()).toEqual(Object.keys(RECORDED).sort());
+});
+
+test("every scenario with a counterpart is replayed", () => {
+  const tests = readdirSync(import.meta.dirname).map((file) => readFileSync(join(import.meta.dirname, file), "utf8"));
+  const names = Object.keys(SCENARIOS).filter((name) => !SCENARIOS[name]!.startsWith("no counterpart"));
+  const isReplayed = (name: string) => tests.some((text) => text.includes(`"${name}"`));
+  expect(names.filter((name) => !isReplayed(name))).toEqual([]);
 });
 
 replay(
