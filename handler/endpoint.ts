@@ -7,7 +7,7 @@ import type { Engine } from "../runtime/engine.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
 import { Permit } from "../runtime/permit.ts";
 import { Activity } from "./activity.ts";
-import { handle, type ParsedInvocation } from "./handle.ts";
+import { type Answer, handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
 import type { Outputs } from "./outputs/deliver.ts";
@@ -23,6 +23,8 @@ export interface EndpointOptions {
   /** Invocations that may wait for the engine; 0: any number. */
   maxQueueDepth: number;
   timeoutMs: number;
+  /** `extra_data` of every prompt, but for what its request has of its own. */
+  extraData: Readonly<Record<string, unknown>>;
 }
 
 type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onStart" | "onProgress" | "onPreview">;
@@ -43,10 +45,11 @@ function progressLog(activity: Activity, log: Logger): (progress: Progress) => v
   };
 }
 
-/** @throws EndpointError `output_too_large`. */
-function refuseTooLarge(body: unknown, maxBytes: number): void {
+/** The body, or the one with links where that is too large. @throws EndpointError `output_too_large`. */
+function withinLimit({ body, links }: Answer, maxBytes: number): unknown {
   const bytes = Buffer.byteLength(JSON.stringify(body));
-  if (bytes <= maxBytes) return;
+  if (bytes <= maxBytes) return body;
+  if (links !== undefined) return links;
   throw new EndpointError(
     "output_too_large",
     `the answer has ${megabytes(bytes)} MB, and this platform carries ${megabytes(maxBytes)}; configure S3_BUCKET, and ask an A1111 request for send_images: false`,
@@ -131,7 +134,8 @@ export class Endpoint {
     let parsed: Taken;
     try {
       if (refusal) throw refusal;
-      const request = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
+      const asked = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
+      const request = { ...asked, extraData: { ...this.#options.extraData, ...asked.extraData } };
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
       return this.#failed(invocation.id ?? randomUUID(), error);
@@ -159,9 +163,9 @@ export class Endpoint {
       log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
       const watch = this.#watch(activity, invocation.tell);
-      const body = await handle({ ...invocation, signal, ...watch }, { engine, outputs, turns: this.#turns, log });
-      if (maxAnswerBytes !== undefined) refuseTooLarge(body, maxAnswerBytes);
-      return { id, status: "succeeded", body };
+      const answer = await handle({ ...invocation, signal, ...watch }, { engine, outputs, turns: this.#turns, log });
+      const body = maxAnswerBytes === undefined ? answer.body : withinLimit(answer, maxAnswerBytes);
+      return { ...answer, id, status: "succeeded", body };
     } catch (error) {
       return this.#failed(id, error);
     } finally {

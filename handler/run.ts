@@ -1,4 +1,5 @@
 /** What one process does from the engine's start to its own end: wires the parts, follows signals, says how it ended. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Engine } from "../runtime/engine.ts";
 import { EndpointError } from "../runtime/errors.ts";
@@ -51,11 +52,16 @@ export async function run({
     log,
     maxQueueDepth: config.MAX_QUEUE_DEPTH,
     timeoutMs: config.INVOCATION_TIMEOUT_SECONDS * 1000,
+    extraData: config.COMFY_ORG_API_KEY === undefined ? {} : { api_key_comfy_org: config.COMFY_ORG_API_KEY },
   });
   const terminated = onTerminate(log);
   try {
     if (command === "check") return await (await import("./check.ts")).printCheck(config, plan, engine, terminated);
     if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
+    if (command === "test-input") {
+      const { runTestInput } = await import("./adapters/runpod/test-input.ts");
+      return await runTestInput(endpoint, file);
+    }
     return await serve(endpoint, { config, openStore, terminated, log });
   } finally {
     await supervisor.stop();
@@ -84,13 +90,15 @@ async function serve(
       { code: failure.code, err: failure },
       "the engine is beyond repair; exiting so that the worker is replaced",
     );
-  for (const intake of intakes) intake.stop();
-  const drained = drain(endpoint, departure?.graceMs ?? graceMs(config));
+  const grace = departure?.graceMs ?? graceMs(config);
+  const graceEndsAt = performance.now() + grace;
+  await within(FORCE_MS, Promise.all(intakes.map((intake) => intake.stop())));
   // Who was given more time than usual is told by a signal that it is over.
   if (departure) void whenAborted(terminated).then(() => endpoint.drain(graceMs(config)));
-  await drained;
-  const closed = Promise.all(intakes.map((intake) => intake.close()));
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
+  await drain(endpoint, grace);
+  // An answer that the platform does not take yet may be brought again as long as there is time.
+  const leftMs = Math.max(FORCE_MS, graceEndsAt - performance.now());
+  await within(leftMs, Promise.all(intakes.map((intake) => intake.close())));
   return failure ? 1 : typeof end === "number" ? end : 0;
 }
 
@@ -113,6 +121,13 @@ async function invoke(
   if (!terminated.aborted) return code;
   await drained;
   return code === 0 ? 0 : TERMINATED;
+}
+
+/** Resolves with the work, or without it when the time is over. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const clock = new AbortController();
+  await Promise.race([work, sleep(ms, undefined, { signal: clock.signal }).catch(() => {})]);
+  clock.abort();
 }
 
 /** Two clocks: the grace, in which work may finish, and a last one for what was interrupted. */

@@ -184,6 +184,11 @@ export const SETTINGS = {
     description: "the engine's input folder; default: `input` in COMFYUI_HOME, else in DATA_DIR",
   },
   OUTPUT_DIR: { schema: text.optional(), description: "the engine's output folder; default: `output` in DATA_DIR" },
+  COMFY_ORG_API_KEY: {
+    schema: text.optional(),
+    description: "key of a comfy.org account for API nodes, where a request brings none",
+    isSecret: true,
+  },
   S3_BUCKET: {
     schema: text.optional(),
     description: "bucket for outputs and result documents; unset: outputs are returned inline",
@@ -199,7 +204,8 @@ export const SETTINGS = {
   },
   AWS_ENDPOINT_URL: {
     schema: z.url().optional(),
-    description: "another S3 service (MinIO, R2 ...), used with path-style addresses",
+    description:
+      "another S3 service (MinIO, R2 ...), used with path-style addresses; without S3_BUCKET, `BUCKET_ENDPOINT_URL` may hold the bucket's name, before the host or as the path",
     aliases: ["BUCKET_ENDPOINT_URL"],
   },
   AWS_REGION: {

@@ -34,6 +34,16 @@ export const PLATFORMS: Readonly<Record<string, Platform>> = {
     hasProbes: false,
     load: async () => (await import("./lambda/lambda.ts")).lambda,
   },
+  "runpod-api": {
+    detects: ({ RUNPOD_REALTIME_PORT: port, SERVE_API_LOCALLY: isServed }) => Number(port) > 0 || isServed === "true",
+    hasProbes: false,
+    load: async () => (await import("./runpod/local-api.ts")).localApi,
+  },
+  runpod: {
+    detects: ({ RUNPOD_WEBHOOK_GET_JOB: address }) => Boolean(address),
+    hasProbes: true,
+    load: async () => (await import("./runpod/runpod.ts")).runpod,
+  },
   sagemaker: {
     detects: ({ SAGEMAKER_BIND_TO_PORT: port }, { argv, exists }) =>
       Boolean(port) || (argv.includes("serve") && exists("/opt/ml")),

@@ -13,10 +13,15 @@ beforeAll(() =>
 
 const isOver = ({ body }: { body: Record<string, unknown> }) => body["status"] !== "IN_PROGRESS";
 
-test("/runsync waits and answers as RunPod does", async () => {
+test("/runsync waits and answers as RunPod does, worker-comfyui's users in its own form and words", async () => {
   const { status, body } = await call(endpoint, "/runsync", { input: { workflow: colourGraph(1) } });
   expect(status).toBe(200);
-  expect(body).toMatchObject({ id: expect.any(String), status: "COMPLETED", output: { outputs: [{ node_id: "2" }] } });
+  expect(body).toMatchObject({ id: expect.any(String), status: "COMPLETED", output: { images: [{ type: "base64" }] } });
+  const failed = await call(endpoint, "/runsync", { input: { workflow: colourGraph(1), images: 1 } });
+  const error = "'images' must be a list of objects with 'name' and 'image' keys";
+  expect(failed.body).toMatchObject({ status: "FAILED", error });
+  const native = await call(endpoint, "/runsync", { input: { workflow_json: colourGraph(1) } });
+  expect(native.body).toMatchObject({ status: "COMPLETED", output: { outputs: [{ node_id: "2" }] } });
 });
 
 test("/run answers at once; /status tells the rest, by GET and by POST, as often as asked", async () => {
@@ -54,7 +59,12 @@ test("F3: a job that cannot run is FAILED with what was wrong", async () => {
   const { status, body } = await call(endpoint, "/runsync", { input: quickTxt2Img({ steps: "many" }) });
   expect({ status, body }).toEqual({
     status: 200,
-    body: { id: expect.any(String), status: "FAILED", error: expect.stringContaining("steps") },
+    body: {
+      id: expect.any(String),
+      status: "FAILED",
+      error: expect.stringContaining("steps"),
+      output: { code: "invalid_request", retryable: false, details: expect.anything() },
+    },
   });
 });
 

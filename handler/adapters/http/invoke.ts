@@ -31,6 +31,8 @@ export interface HttpFace {
 /** What a body says. */
 export interface Unwrapped {
   payload: unknown;
+  /** Where the payload decides. */
+  dialect?: Dialect;
   /** Work that has one is done once, see {@link Jobs}. */
   id?: string;
   attempt?: number;
@@ -90,12 +92,12 @@ async function invoke(
   const courier = courierOf(context);
   const waitMs = work.waitMs ?? (wantsAsync(context) ? 0 : undefined);
   const gone = clientGone(context.req.raw.signal);
-  const { dialect, unwrap = (payload): Unwrapped => ({ payload }) } = work;
+  const { unwrap = (payload): Unwrapped => ({ payload }) } = work;
   const answered = Promise.withResolvers<HttpResult>();
 
   // The body counts as in memory until the work is done, which may be after the answer.
   const handle = async (body: unknown): Promise<void> => {
-    const { payload, id: ownId, attempt = courier?.attempt ?? 1, timeoutMs } = unwrap(body);
+    const { payload, dialect = work.dialect, id: ownId, attempt = courier?.attempt ?? 1, timeoutMs } = unwrap(body);
     const isNamed = waitMs !== undefined || courier !== undefined || ownId !== undefined;
     const id = ownId ?? courier?.id ?? (isNamed ? (idempotencyKey ?? idIn(payload) ?? randomUUID()) : undefined);
     const maxAnswerBytes = least([courier?.maxAnswerBytes, work.maxAnswerBytes, platform?.maxAnswerBytes]);
@@ -116,7 +118,8 @@ async function invoke(
     if (endpoint.refusal) throw endpoint.refusal;
     const job = jobs.order({
       id: key,
-      content: [dialect, payload],
+      dialect,
+      payload,
       run: (signal) => {
         const run = () => endpoint.invoke({ ...invocation, signal });
         return work.isOnce && results ? runOnce({ id: key, attempt, signal }, results, run) : run();

@@ -1,7 +1,7 @@
 /** Work that has a name: asked for twice it runs once, may go on without its caller, and is kept for a while when it is done. */
 import { createHash } from "node:crypto";
 import { EndpointError } from "../../../runtime/errors.ts";
-import type { InvocationResult } from "../../invocation.ts";
+import type { Dialect, InvocationResult } from "../../invocation.ts";
 
 export interface JobLimits {
   /** Finished jobs that are kept. */
@@ -13,13 +13,15 @@ export interface JobLimits {
 
 export interface JobOrder {
   id: string;
+  dialect: Dialect;
   /** What was asked for; another order of the same id must be equal. */
-  content: unknown;
+  payload: unknown;
   run(signal: AbortSignal): Promise<InvocationResult>;
 }
 
 export class Job {
   readonly id: string;
+  readonly dialect: Dialect;
   readonly digest: string;
   /** Milliseconds since the epoch. */
   readonly startedAt = Date.now();
@@ -30,8 +32,9 @@ export class Job {
   #callers = 0;
   #isDetached = false;
 
-  constructor({ id, run }: JobOrder, digest: string) {
+  constructor({ id, dialect, run }: JobOrder, digest: string) {
     this.id = id;
+    this.dialect = dialect;
     this.digest = digest;
     this.finished = run(this.#abort.signal).then((result) => {
       this.finishedAt = Date.now();
@@ -86,10 +89,12 @@ export class Jobs {
 
   /**
    * The job of that id, which is begun unless it is there: running, or finished not long ago with a result that stands.
-   * @throws EndpointError `id_conflict` when it was ordered with another content.
+   * @throws EndpointError `id_conflict` when it was another was ordered by it.
    */
   order(order: JobOrder): Job {
-    const digest = createHash("sha256").update(JSON.stringify(order.content)).digest("base64");
+    const digest = createHash("sha256")
+      .update(JSON.stringify([order.dialect, order.payload]))
+      .digest("base64");
     const known = this.#jobs.get(order.id);
     const stands = known !== undefined && !known.isForgiven;
     if (stands && known.digest === digest) return known;

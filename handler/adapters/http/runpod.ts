@@ -2,7 +2,9 @@
 import { type Context, Hono } from "hono";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { InvocationResult } from "../../invocation.ts";
+import { encodeWorkerComfyuiError } from "../../outputs/worker-comfyui-response.ts";
 import { invalidField } from "../../request/field-errors.ts";
+import { isWorkerComfyui } from "../../request/worker-comfyui.ts";
 import { respondWithError } from "./errors.ts";
 import { type HttpFace, invokeFromHttp, type Unwrapped } from "./invoke.ts";
 import type { Job } from "./jobs.ts";
@@ -13,18 +15,19 @@ const WAIT = { default: 90_000, min: 1_000, max: 300_000 };
 const MAX_ANSWER_BYTES = 28e6;
 
 export function runpodRoutes(face: HttpFace): Hono {
-  const unwrap = (body: unknown) => readOrder(body);
   const run = async (context: Context, waitMs: number) => {
     const result = await invokeFromHttp(context, face, {
       dialect: "auto",
-      unwrap,
+      unwrap: readOrder,
       waitMs,
       maxAnswerBytes: MAX_ANSWER_BYTES,
     });
     if (result.status === "accepted") return context.json({ id: result.id, status: "IN_PROGRESS" });
     // Not a result of the job's: another worker may take it.
     const isRefusal = result.status === "failed" && [429, 503].includes(result.error.httpStatus);
-    return isRefusal ? respondWithError(context, result.error, result.id) : context.json(describe(result));
+    return isRefusal
+      ? respondWithError(context, result.error, result.id)
+      : context.json(describe(result, face.jobs.get(result.id)));
   };
   const status = (context: Context) => {
     const job = find(face, context);
@@ -58,7 +61,9 @@ function readOrder(body: unknown): Unwrapped {
   for (const name of ["webhook", "s3Config"]) {
     if (rest[name]) throw new EndpointError("unsupported_feature", `${name}: this option is not available`);
   }
-  return { payload: { input }, ...readPolicy(policy) };
+  // worker-comfyui's users keep its answers.
+  const dialect = isWorkerComfyui(input) ? "worker-comfyui" : "auto";
+  return { payload: { input }, dialect, ...readPolicy(policy) };
 }
 
 function readPolicy(policy: unknown): { timeoutMs?: number } {
@@ -76,10 +81,15 @@ function readWait(context: Context): number {
   return Math.min(Math.max(Number(wait), WAIT.min), WAIT.max);
 }
 
-function describe(result: InvocationResult, job?: Job) {
+/** As the queue's worker answers it. */
+function describe(result: InvocationResult, job: Job | undefined) {
   const { id } = job ?? result;
   if (result.status === "succeeded") return { id, status: "COMPLETED", output: result.body };
-  const { code, message } = result.error;
+  const { code, message, retryable, details } = result.error;
   const status = code === "cancelled" ? "CANCELLED" : code === "deadline_exceeded" ? "TIMED_OUT" : "FAILED";
-  return { id, status, error: `${code}: ${message}` };
+  if (job?.dialect === "worker-comfyui") {
+    const { error, details: lines } = encodeWorkerComfyuiError(result.error);
+    return { id, status, error, ...(lines && { output: { details: lines } }) };
+  }
+  return { id, status, output: { code, retryable, ...(details && { details }) }, error: `${code}: ${message}` };
 }

@@ -14,14 +14,15 @@ const failed = (code: "out_of_memory" | "execution_error"): InvocationResult => 
 
 /** Orders a job that ends at once with the result. */
 async function finish(jobs: Jobs, id: string, result = succeeded("done")) {
-  return jobs.order({ id, content: id, run: async () => result }).finished;
+  return jobs.order({ id, dialect: "auto", payload: id, run: async () => result }).finished;
 }
 
 /** A job that ends when it is aborted. */
 function endless(jobs: Jobs, id: string) {
   return jobs.order({
     id,
-    content: id,
+    dialect: "auto",
+    payload: id,
     run: (signal) =>
       new Promise((resolve) =>
         signal.addEventListener("abort", () => resolve({ id, status: "failed", error: signal.reason })),
@@ -32,8 +33,8 @@ function endless(jobs: Jobs, id: string) {
 test("F1, F2: an order runs once, while it runs and after it is done; another order of the same id is refused", async () => {
   const jobs = new Jobs(limits);
   let runs = 0;
-  const order = (content: unknown) =>
-    jobs.order({ id: "a", content, run: () => sleep(5).then(() => succeeded(++runs)) });
+  const order = (payload: unknown) =>
+    jobs.order({ id: "a", dialect: "auto", payload, run: () => sleep(5).then(() => succeeded(++runs)) });
   const first = order([1]);
   expect(order([1])).toBe(first);
   expect(() => order([2])).toThrow(expect.objectContaining({ code: "id_conflict" }));
