@@ -98,3 +98,20 @@ test("Cloud Tasks: retries are attempts of one task; what fails for good is not 
   const plain = await call(endpoint, "/prompt", { prompt: {} });
   expect(plain.status, "without a courier").toBe(422);
 });
+
+test("trace context and request id come back, also with an error, and are in the invocation's log lines", async () => {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const given = { traceparent, "x-request-id": "r-1" };
+  for (const [path, body, status] of [
+    ["/prompt", { prompt: colourGraph(6) }, 200],
+    ["/prompt", "{", 400],
+    ["/sdapi/v1/txt2img", { steps: "many" }, 422],
+    ["/predictions", {}, 422],
+  ] as const) {
+    const answer = await call(endpoint, path, body, given);
+    expect(answer.status).toBe(status);
+    expect([answer.headers.get("traceparent"), answer.headers.get("x-request-id")]).toEqual([traceparent, "r-1"]);
+  }
+  const line = endpoint.log.findLast(({ message }) => message === "prompt queued");
+  expect(line).toMatchObject({ traceparent, requestId: "r-1" });
+});

@@ -9,6 +9,7 @@ import { BodyReader } from "./body.ts";
 import { cloudEventRoutes } from "./cloudevents.ts";
 import { cogRoutes } from "./cog.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
+import { correlation } from "./correlation.ts";
 import { cors } from "./cors.ts";
 import { answerCouriers } from "./couriers.ts";
 import { respondWithError } from "./errors.ts";
@@ -61,7 +62,7 @@ export function workRoutes({ endpoint, config, openStore, log }: AdapterContext)
       credentials !== undefined && isSdapiPath(context.req.path) ? next() : bearer(context, next),
     );
   }
-  app.use(answerCouriers);
+  app.use(correlation, answerCouriers);
   const { S3_BUCKET: bucket, S3_PREFIX: prefix } = config;
   const face: HttpFace = {
     endpoint,
