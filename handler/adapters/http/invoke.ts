@@ -9,8 +9,8 @@ import type { Results } from "../../outputs/results.ts";
 import { invalidField } from "../../request/field-errors.ts";
 import { invocationId } from "../../request/invocation-id.ts";
 import type { BodyReader } from "./body.ts";
-import { courierOf, markFinal } from "./couriers.ts";
-import type { Jobs } from "./jobs.ts";
+import { type Courier, courierOf, markFinal } from "./couriers.ts";
+import type { Job, Jobs } from "./jobs.ts";
 import { runOnce } from "./once.ts";
 
 /** What a platform that brings HTTP requests as events hands to the routes (Hono's `env`). */
@@ -77,67 +77,96 @@ export function respondAccepted(context: Context, id: string): Response {
   return context.json({ id, status: "accepted" }, 202, headers);
 }
 
-/** Whether the caller asks for an answer before the work is done. */
-export const wantsAsync = ({ req }: Context) => /\brespond-async\b/i.test(req.header("prefer") ?? "");
+/** What a request says besides its body. */
+interface Call {
+  idempotencyKey: string | undefined;
+  timeoutMs: number | undefined;
+  waitMs: number | undefined;
+  courier: Courier | undefined;
+  platform: HttpPlatform["invocation"];
+  /** Fires when the caller leaves. */
+  gone: AbortSignal;
+}
 
-async function invoke(
-  context: Context,
-  { endpoint, bodies, jobs, results }: HttpFace,
-  work: HttpWork,
-): Promise<HttpResult> {
+async function invoke(context: Context, face: HttpFace, work: HttpWork): Promise<HttpResult> {
+  const { endpoint, bodies } = face;
   if (endpoint.refusal) throw endpoint.refusal;
-  const idempotencyKey = readIdempotencyKey(context);
-  const platform = (context.env as HttpPlatform | undefined)?.invocation;
-  const deadlines = [readTimeout(context), work.timeoutMs];
-  const courier = courierOf(context);
-  const waitMs = work.waitMs ?? (wantsAsync(context) ? 0 : undefined);
-  const gone = clientGone(context.req.raw.signal);
+  const call = readCall(context, work);
   const { unwrap = (payload): Unwrapped => ({ payload }) } = work;
   const answered = Promise.withResolvers<HttpResult>();
-
   // The body counts as in memory until the work is done, which may be after the answer.
   const handle = async (body: unknown): Promise<void> => {
-    const { payload, dialect = work.dialect, id: ownId, attempt = courier?.attempt ?? 1, timeoutMs } = unwrap(body);
-    const isNamed = waitMs !== undefined || courier !== undefined || ownId !== undefined;
-    const id = ownId ?? courier?.id ?? (isNamed ? (idempotencyKey ?? idIn(payload) ?? randomUUID()) : undefined);
-    const maxAnswerBytes = least([courier?.maxAnswerBytes, work.maxAnswerBytes, platform?.maxAnswerBytes]);
-    const timeout = least([...deadlines, timeoutMs]);
-    const invocation: Omit<Invocation, "signal"> = {
-      source: platform?.source ?? "http",
-      attempt,
-      dialect,
-      payload,
-      ...(id !== undefined && { id }),
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
-      ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
-      ...(timeout !== undefined && { timeoutMs: timeout }),
-    };
-    const key = id ?? idempotencyKey;
-    if (key === undefined) return answered.resolve(await endpoint.invoke({ ...invocation, signal: gone }));
+    const invocation = toInvocation(unwrap(body), call, work);
+    const key = invocation.id ?? invocation.idempotencyKey;
+    if (key === undefined) return answered.resolve(await endpoint.invoke({ ...invocation, signal: call.gone }));
     // Others may have come while the body was read; what is accepted must not be refused afterwards.
     if (endpoint.refusal) throw endpoint.refusal;
-    const job = jobs.order({
-      id: key,
-      dialect,
-      payload,
-      run: (signal) => {
-        const run = () => endpoint.invoke({ ...invocation, signal });
-        return work.isOnce && results ? runOnce({ id: key, attempt, signal }, results, run) : run();
-      },
-    });
-    if (work.isDetached || courier?.comesAgain) job.detach();
-    else if (waitMs !== 0) job.attach(gone);
-    const accept = () => {
-      job.detach();
-      answered.resolve({ id: key, status: "accepted" });
-    };
-    if (waitMs === 0) accept();
-    const patience = waitMs ? setTimeout(accept, waitMs) : undefined;
-    answered.resolve(await job.finished);
-    clearTimeout(patience);
+    await follow(orderJob(key, invocation, face, work), call, work, answered.resolve);
   };
   bodies.read(context, handle, work.parse).catch(answered.reject);
   return answered.promise;
+}
+
+/** @throws EndpointError `invalid_request` that names the header. */
+function readCall(context: Context, work: HttpWork): Call {
+  const wantsAsync = /\brespond-async\b/i.test(context.req.header("prefer") ?? "");
+  return {
+    idempotencyKey: readIdempotencyKey(context),
+    timeoutMs: readTimeout(context),
+    waitMs: work.waitMs ?? (wantsAsync ? 0 : undefined),
+    courier: courierOf(context),
+    platform: (context.env as HttpPlatform | undefined)?.invocation,
+    gone: clientGone(context.req.raw.signal),
+  };
+}
+
+function toInvocation(said: Unwrapped, call: Call, work: HttpWork): Omit<Invocation, "signal"> {
+  const { idempotencyKey, courier, platform } = call;
+  const { payload, dialect = work.dialect, attempt = courier?.attempt ?? 1 } = said;
+  const own = said.id ?? courier?.id;
+  // Who does not wait needs an id to come back with.
+  const id = own ?? (call.waitMs === undefined ? undefined : (idempotencyKey ?? idIn(payload) ?? randomUUID()));
+  const maxAnswerBytes = least([courier?.maxAnswerBytes, work.maxAnswerBytes, platform?.maxAnswerBytes]);
+  const timeoutMs = least([call.timeoutMs, work.timeoutMs, said.timeoutMs]);
+  return {
+    source: platform?.source ?? "http",
+    attempt,
+    dialect,
+    payload,
+    ...(id !== undefined && { id }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  };
+}
+
+function orderJob(id: string, invocation: Omit<Invocation, "signal">, face: HttpFace, { isOnce }: HttpWork): Job {
+  const { endpoint, jobs, results } = face;
+  const { dialect, payload, attempt } = invocation;
+  const run = (signal: AbortSignal) => {
+    const invoked = () => endpoint.invoke({ ...invocation, signal });
+    return isOnce && results ? runOnce({ id, attempt, signal }, results, invoked) : invoked();
+  };
+  return jobs.order({ id, dialect, payload, run });
+}
+
+/** Answers with the job's result, or that it is accepted when the caller has waited long enough; resolves when the job is done. */
+async function follow(
+  job: Job,
+  { waitMs, courier, gone }: Call,
+  { isDetached }: HttpWork,
+  answer: (result: HttpResult) => void,
+): Promise<void> {
+  const accept = () => {
+    job.detach();
+    answer({ id: job.id, status: "accepted" });
+  };
+  if (waitMs === 0) accept();
+  else if (isDetached || courier?.comesAgain) job.detach();
+  else job.attach(gone);
+  const patience = waitMs ? setTimeout(accept, waitMs) : undefined;
+  answer(await job.finished);
+  clearTimeout(patience);
 }
 
 /** @throws EndpointError `invalid_request`. */

@@ -89,7 +89,7 @@ export class Jobs {
 
   /**
    * The job of that id, which is begun unless it is there: running, or finished not long ago with a result that stands.
-   * @throws EndpointError `id_conflict` when it was another was ordered by it.
+   * @throws EndpointError `id_conflict` when another was ordered by it.
    */
   order(order: JobOrder): Job {
     const digest = createHash("sha256")
