@@ -31,7 +31,8 @@ export interface Aws {
   setFault(fault: Fault | undefined): void;
   /** The JSON object with this key in the bucket; undefined when there is none. */
   read(key: string): Promise<unknown>;
-  write(key: string, content: unknown): Promise<void>;
+  /** @param bucket another one than the results'. */
+  write(key: string, content: unknown, bucket?: string): Promise<void>;
   /** Keys in the bucket that begin so. */
   keys(prefix: string): Promise<string[]>;
   /** Messages of a queue by what they are. */
@@ -140,9 +141,12 @@ export async function startAws(
       const response = await fetch(`${direct}/${encodeURIComponent(key).replaceAll("%2F", "/")}`);
       return response.ok ? response.json() : undefined;
     },
-    write: async (key, content) => {
-      const body = typeof content === "string" ? content : JSON.stringify(content);
-      await fetch(`${direct}/${encodeURIComponent(key).replaceAll("%2F", "/")}`, { method: "PUT", body });
+    write: async (key, content, bucket = BUCKET) => {
+      const body = JSON.stringify(content);
+      await fetch(`http://127.0.0.1:${fauxqs.port}/${bucket}/${encodeURIComponent(key).replaceAll("%2F", "/")}`, {
+        method: "PUT",
+        body,
+      });
     },
     keys: async (prefix) => {
       const list = await (await fetch(`${direct}?list-type=2&max-keys=1000&prefix=${prefix}`)).text();

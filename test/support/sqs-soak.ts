@@ -32,8 +32,9 @@ export interface SoakReport {
 
 const DUPLICATES = 0.1;
 const POISON = 0.05;
-const VISIBILITY_SECONDS = 4;
-const MAX_RECEIVES = 5;
+const VISIBILITY_SECONDS = 3;
+/** fauxqs hands a message to the open poll of a worker that is dead by then: each such poll costs the last messages a delivery. */
+const MAX_RECEIVES = 20;
 const POISONS = ["{not json", "{}", JSON.stringify({ prompt: { "1": { class_type: "NoSuchNode", inputs: {} } } })];
 
 export async function soak({ messages, steps, everySeconds, signal }: SoakOptions): Promise<SoakReport> {

@@ -16,7 +16,14 @@ test("every form of a message gives its result document, by the payload's id or 
   const aws = await startAws();
   await aws.write("in/a b+c ü.json", { id: "by-event", prompt: colourGraph(3) });
   await aws.write("big", { id: "by-pointer", prompt: colourGraph(4) });
+  aws.fauxqs.createBucket("other");
+  await aws.write("k", { id: "by-listed-bucket", prompt: colourGraph(7) }, "other");
   const pointer = ["software.amazon.payloadoffloading.PayloadS3Pointer", { s3BucketName: BUCKET, s3Key: "big" }];
+  const bucketEvent = {
+    "detail-type": "Object Created",
+    source: "aws.s3",
+    detail: { bucket: { name: "other" }, object: { key: "k" } },
+  };
   const send = (body: unknown) => aws.fauxqs.sendMessage("jobs", JSON.stringify(body)).messageId;
   const ids = [
     ["{id, prompt}", "bare", send({ id: "bare", prompt: colourGraph(1) })],
@@ -26,12 +33,13 @@ test("every form of a message gives its result document, by the payload's id or 
     ["wrapped by SNS", "topic", send(sns({ id: "topic", prompt: colourGraph(6) }))],
     ["an S3 notification", "by-event", send(s3Event("in/a+b%2Bc+%C3%BC.json"))],
     ["a pointer within SNS", "by-pointer", send(sns(pointer))],
+    ["an EventBridge event of a bucket that may be read", "by-listed-bucket", send(bucketEvent)],
   ] as const;
   send({ Service: "Amazon S3", Event: "s3:TestEvent", Bucket: BUCKET });
   await aws.write("outputs/x/1/a.json", { id: "own", prompt: colourGraph(1) });
   send(s3Event("outputs/x/1/a.json"));
 
-  await startEndpoint(aws.settings);
+  await startEndpoint({ ...aws.settings, S3_PAYLOAD_BUCKETS: "some, other" });
   await aws.empty("jobs");
   for (const [form, own, messageId] of ids) {
     const id = own ?? messageId;

@@ -102,12 +102,55 @@ describe("a result document", () => {
     expect(lines.map((line) => JSON.parse(line))).toEqual([expect.objectContaining({ key: "results/id-1.json" })]);
   });
 
+  test.each([
+    ["and then is there", 412, false],
+    ["and then is not there", 200, true],
+  ])("that another copy writes at this moment is asked for again, %s", async (_name, second, isFirst) => {
+    let tries = 0;
+    const { store } = await serve((request, response) => status(++tries === 1 ? 409 : second)(request, response));
+    expect(await store.putOnce("pictures", "a.json", Buffer.from("{}"), "application/json", never)).toBe(isFirst);
+    expect(tries).toBe(2);
+  });
+
   test("that cannot be written is an error", async () => {
     const { store } = await serve(status(403));
     const error = await rejectionOf(
       store.putOnce("pictures", "results/a.json", Buffer.from("{}"), "application/json", never),
     );
     expect(error).toMatchObject({ code: "upload_failed", details: { key: "results/a.json" } });
+  });
+});
+
+describe("reading an object", () => {
+  const options = { maxBytes: 10, signal: never };
+  const error = (code: number, name: string) => (_request: IncomingMessage, response: ServerResponse) =>
+    response.writeHead(code).end(`<Error><Code>${name}</Code></Error>`);
+
+  test("gives its bytes", async () => {
+    const { store } = await serve((_request, response) => response.writeHead(200).end("0123456789"));
+    expect((await store.get("pictures", "a", options))?.toString()).toBe("0123456789");
+  });
+
+  test("that is not there gives nothing", async () => {
+    const { store } = await serve(error(404, "NoSuchKey"));
+    expect(await store.get("pictures", "a", options)).toBe(undefined);
+  });
+
+  test.each([
+    [
+      "is too large",
+      (_request: IncomingMessage, response: ServerResponse) =>
+        response.writeHead(200, { "content-length": 11 }).end("0123456789a"),
+      "payload_too_large",
+      {},
+    ],
+    ["may not be read", error(403, "AccessDenied"), "download_failed", { reason: "AccessDenied", status: 403 }],
+    ["is in a bucket that is not there", error(404, "NoSuchBucket"), "download_failed", { reason: "NoSuchBucket" }],
+    ["is in a store that fails", error(503, "SlowDown"), "download_failed", { reason: "SlowDown", status: 503 }],
+  ])("that %s is an error", async (_name, answer, code, details) => {
+    const { store } = await serve(answer);
+    const failure = await rejectionOf(store.get("pictures", "a", options));
+    expect(failure).toMatchObject({ code, ...(Object.keys(details).length > 0 && { details }) });
   });
 });
 
