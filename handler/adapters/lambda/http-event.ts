@@ -51,12 +51,16 @@ const BODY_SHARE = 0.88;
 const TEXT = /^(text\/|application\/(json|javascript|xml|yaml|[\w.+-]+\+(json|xml))\b)/;
 
 export function isHttpEvent(event: unknown): event is HttpEvent {
-  const { requestContext, version, httpMethod } = (event ?? {}) as Partial<HttpEventV1 & HttpEventV2>;
+  const { requestContext, version, ...fields } = (event ?? {}) as Partial<HttpEventV1 & HttpEventV2>;
   if (typeof requestContext !== "object" || requestContext === null) return false;
-  return (version === "2.0" && typeof requestContext.http?.method === "string") || typeof httpMethod === "string";
+  const { method, path } =
+    version === "2.0"
+      ? { method: requestContext.http?.method, path: fields.rawPath }
+      : { method: fields.httpMethod, path: fields.path };
+  return typeof method === "string" && typeof path === "string";
 }
 
-const isV2 = (event: HttpEvent): event is HttpEventV2 => "http" in event.requestContext;
+const isV2 = (event: HttpEvent): event is HttpEventV2 => "rawPath" in event;
 
 const carriedBytes = (event: HttpEvent) => CARRIED_BYTES["elb" in event.requestContext ? "loadBalancer" : "lambda"];
 
@@ -112,8 +116,8 @@ function readHeaders(event: HttpEvent): Headers {
 
 /** With every value where there are lists. */
 function pairsOf(lists: Lists | null | undefined, strings: Strings | null | undefined): [string, string][] {
-  const all = lists ?? Object.fromEntries(Object.entries(strings ?? {}).map(([name, value]) => [name, [value ?? ""]]));
-  return Object.entries(all).flatMap(([name, values]) =>
+  const single = Object.fromEntries(Object.entries(strings ?? {}).map(([name, value]) => [name, [value ?? ""]]));
+  return Object.entries({ ...single, ...lists }).flatMap(([name, values]) =>
     (values ?? []).map((value): [string, string] => [name, value]),
   );
 }

@@ -33,7 +33,7 @@ export const lambda: Adapter = {
 
     const serve = async () => {
       if (!(await isServing())) return;
-      await Promise.all(Array.from({ length: settings.AWS_LAMBDA_MAX_CONCURRENCY }, poll));
+      await Promise.all(Array.from({ length: settings.AWS_LAMBDA_MAX_CONCURRENCY }, () => poll().catch(leave)));
     };
     /** The time until the first poll is Lambda's init phase, which allows for a slow start; an invocation's time does not. */
     const isServing = async () => {
@@ -54,9 +54,13 @@ export const lambda: Adapter = {
       }
     };
 
-    const ended = serve().catch((error) => {
+    /** What the other polls have taken is still answered. */
+    const leave = (error: unknown) => {
       if (!stopped.signal.aborted) log.fatal({ err: error }, "no more invocations can be taken");
-    });
+      stopped.abort(new EndpointError("draining", "this worker is shutting down"));
+    };
+
+    const ended = serve().catch(leave);
     return {
       stop: () => stopped.abort(new EndpointError("draining", "this worker is shutting down")),
       close: () => ended,

@@ -183,6 +183,17 @@ test("F13: SIGTERM in mid-invocation: what ends within the grace is answered, an
   expect(runtime.calls.filter(({ route }) => route === "invocation/next")).toHaveLength(1);
 });
 
+test("F13: SIGTERM while one poll waits and the other's invocation runs: that is answered", async () => {
+  const { runtime, worker } = await startLambda({ SHUTDOWN_GRACE_SECONDS: "20", AWS_LAMBDA_MAX_CONCURRENCY: "2" });
+  const outcome = runtime.invoke(slowTxt2Img({ steps: 100 }));
+  await worker.logged(({ message }) => message === "prompt queued");
+  // The answer is posted at last when nothing else is left to do.
+  runtime.fail("invocation/*/response", 500, 500, 500);
+  worker.process.kill("SIGTERM");
+  expect(await outcome).toMatchObject({ kind: "response" });
+  expect(await worker.exited).toBe(0);
+});
+
 test("F13: SIGTERM in mid-invocation: what does not end within the grace is told as an error", async () => {
   const { runtime, worker } = await startLambda({ SHUTDOWN_GRACE_SECONDS: "0.5" });
   const outcome = runtime.invoke(slowTxt2Img({ steps: 4_000 }));

@@ -31,7 +31,8 @@ describe("a request", () => {
   test("is what a recorded event of a function URL, a gateway or a load balancer is, and no other", () => {
     const requests = Object.entries(EVENTS).filter(([, recorded]) => isHttpEvent(recorded));
     expect(requests.map(([name]) => name)).toEqual(Object.keys(REQUESTS));
-    for (const other of [null, 1, [], {}, { requestContext: null }, { requestContext: {} }])
+    const half = { version: "2.0", requestContext: { http: { method: "GET" } } };
+    for (const other of [null, 1, [], {}, { requestContext: null }, { requestContext: {} }, half])
       expect(isHttpEvent(other)).toBe(false);
   });
 
