@@ -61,8 +61,7 @@ ENV NODE_ENV=production \
     COMFYUI_HOME=/opt/ComfyUI \
     COMFYUI_PYTHON=/opt/venv/bin/python \
     INPUT_DIR=/data/input \
-    HOST=:: \
-    PORT=3000
+    HOST=::
 LABEL org.opencontainers.image.title="comfy-endpoint" \
       org.opencontainers.image.licenses="MIT AND GPL-3.0-only" \
       comfyui.version="${COMFYUI_VERSION}" \
@@ -74,7 +73,7 @@ WORKDIR /data
 EXPOSE 3000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=300s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # The handler gets signals alone: it finishes its work, then ends ComfyUI.
 ENTRYPOINT ["/usr/bin/tini", "--", "node", "/app/handler.mjs"]
 CMD ["serve"]

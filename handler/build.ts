@@ -1,4 +1,4 @@
-/** Bundles the endpoint and its emulator into one file each: `node handler/build.ts [DIR]`. sharp stays outside, being native. */
+/** Bundles the endpoint, its emulator and the thread that pings RunPod into one file each: `node handler/build.ts [DIR]`. sharp stays outside, being native. */
 import { cp } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,11 +12,15 @@ const COMPANIONS = ["runtime/emulator/object_info.json", "runtime/comfyui_nodes"
 /** ws, pino and the AWS SDK's CommonJS parts call `require`, which an ES module does not have. */
 const BANNER = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`;
 
-/** Writes `handler.mjs`, `emulator.mjs`, their source maps, licences and data into `directory`; the metafile tells what went in. */
+/** Writes `handler.mjs`, `emulator.mjs`, `runpod-ping.mjs`, their source maps, licences and data into `directory`; the metafile tells what went in. */
 export async function buildBundles(directory: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: { handler: "handler/main.ts", emulator: "runtime/emulator/main.ts" },
+    entryPoints: {
+      handler: "handler/main.ts",
+      emulator: "runtime/emulator/main.ts",
+      "runpod-ping": "handler/adapters/runpod/ping-thread.ts",
+    },
     outdir: directory,
     outExtension: { ".js": ".mjs" },
     bundle: true,

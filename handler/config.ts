@@ -1,6 +1,7 @@
 /** Reads the settings, the only reader of process.env. `node handler/config.ts` prints the README's table. */
 import { readFileSync } from "node:fs";
 import * as z from "zod";
+import { readBucketAddress } from "./bucket-address.ts";
 import { SETTINGS, type Setting } from "./settings.ts";
 
 type Name = keyof typeof SETTINGS;
@@ -21,14 +22,28 @@ export class ConfigError extends Error {
 
 /**
  * Reads the settings that concern every platform.
+ * @param given what the command line says, in place of the environment.
  * @throws ConfigError that names each setting at fault.
  */
-export function loadConfig(environment: Environment = process.env): Config {
+export function loadConfig(surroundings: Environment = process.env, given: Environment = {}): Config {
+  const environment = { ...surroundings, ...given };
   const { values, aliasesUsed, mistakes } = read(SETTINGS, environment);
   if (values.ENGINE === "comfyui" && !(values.COMFYUI_HOME || values.COMFYUI_COMMAND || values.COMFYUI_URL))
     mistakes.push("✖ `comfyui` needs one of COMFYUI_HOME, COMFYUI_COMMAND, COMFYUI_URL\n  → at ENGINE");
   refuse(mistakes);
-  return Object.freeze({ ...values, aliasesUsed, environment });
+  return Object.freeze({ ...values, ...bucketInAddress(values, aliasesUsed), aliasesUsed, environment });
+}
+
+/** worker-comfyui's one setting for the service and the bucket. */
+function bucketInAddress(
+  { S3_BUCKET, AWS_ENDPOINT_URL }: Values<typeof SETTINGS>,
+  aliasesUsed: Config["aliasesUsed"],
+): Partial<Config> {
+  if (S3_BUCKET !== undefined || !("BUCKET_ENDPOINT_URL" in aliasesUsed)) return {};
+  const found = readBucketAddress(AWS_ENDPOINT_URL!);
+  if (found === undefined) return {};
+  const { bucket, endpoint, region } = found;
+  return { S3_BUCKET: bucket, AWS_ENDPOINT_URL: endpoint, ...(region !== undefined && { AWS_REGION: region }) };
 }
 
 /**
@@ -39,6 +54,12 @@ export function readSettings<T extends Record<string, Setting>>(table: T, enviro
   const { values, mistakes } = read(table, environment);
   refuse(mistakes);
   return values;
+}
+
+/** The settings with a platform's own defaults where the environment names none. */
+export function withDefaults(config: Config, defaults: Partial<Config>): Config {
+  const open = Object.entries(defaults).filter(([name]) => !config.environment[name]);
+  return Object.freeze({ ...config, ...Object.fromEntries(open) });
 }
 
 function read<T extends Record<string, Setting>>(table: T, environment: Environment) {

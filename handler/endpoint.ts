@@ -1,12 +1,13 @@
 /** What every adapter talks to: takes invocations in, bounds them in number and time, answers each exactly once, and drains. */
 import { randomUUID } from "node:crypto";
+import { EventEmitter } from "node:events";
 import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engines } from "../runtime/engines.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
 import { Permit } from "../runtime/permit.ts";
 import { Activity } from "./activity.ts";
-import { handle, type ParsedInvocation } from "./handle.ts";
+import { type Answer, handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
 import type { Outputs } from "./outputs/deliver.ts";
@@ -22,6 +23,8 @@ export interface EndpointOptions {
   /** Invocations that may wait for the engine; 0: any number. */
   maxQueueDepth: number;
   timeoutMs: number;
+  /** `extra_data` of every prompt, but for what its request has of its own. */
+  extraData: Readonly<Record<string, unknown>>;
 }
 
 type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onStart" | "onProgress" | "onPreview">;
@@ -42,10 +45,11 @@ function progressLog(activity: Activity, log: Logger): (progress: Progress) => v
   };
 }
 
-/** @throws EndpointError `output_too_large`. */
-function refuseTooLarge(body: unknown, maxBytes: number): void {
+/** The body, or the one with links where that is too large. @throws EndpointError `output_too_large`. */
+function withinLimit({ body, links }: Answer, maxBytes: number): unknown {
   const bytes = Buffer.byteLength(JSON.stringify(body));
-  if (bytes <= maxBytes) return;
+  if (bytes <= maxBytes) return body;
+  if (links !== undefined) return links;
   throw new EndpointError(
     "output_too_large",
     `the answer has ${megabytes(bytes)} MB, and this platform carries ${megabytes(maxBytes)}; configure S3_BUCKET, and ask an A1111 request for send_images: false`,
@@ -60,6 +64,7 @@ export class Endpoint {
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
+  readonly #load = new EventEmitter<{ change: [inFlight: number] }>();
   readonly #turns = new Permit();
   #isDraining = false;
   #previewsWantedUntil = 0;
@@ -73,6 +78,17 @@ export class Endpoint {
   /** Invocations that can run at once; a platform that hands work out one by one takes no more. */
   get capacity(): number {
     return Math.max(1, this.engines.alive);
+  }
+
+  /** Invocations that run or wait. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Calls back when an invocation begins or ends, with how many are in flight; returns the end of it. */
+  onLoad(listener: (inFlight: number) => void): () => void {
+    this.#load.on("change", listener);
+    return () => this.#load.off("change", listener);
   }
 
   /** Resolves when the engine serves. @throws EndpointError that ended it for good, `draining`, or the signal's reason. */
@@ -118,7 +134,8 @@ export class Endpoint {
     let parsed: Taken;
     try {
       if (refusal) throw refusal;
-      const request = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
+      const asked = parseRequest(invocation.payload, invocation.dialect, this.sdapi.settings);
+      const request = { ...asked, extraData: { ...this.#options.extraData, ...asked.extraData } };
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
       return this.#failed(invocation.id ?? randomUUID(), error);
@@ -128,7 +145,11 @@ export class Endpoint {
     const context = { invocationId: parsed.id, platform: invocation.source };
     const entry = { abort, activity, finished: withLogContext(context, () => this.#run(parsed, abort, activity)) };
     this.#inFlight.add(entry);
-    return entry.finished.finally(() => this.#inFlight.delete(entry));
+    this.#load.emit("change", this.inFlight);
+    return entry.finished.finally(() => {
+      this.#inFlight.delete(entry);
+      this.#load.emit("change", this.inFlight);
+    });
   }
 
   async #run(invocation: Taken, abort: AbortController, activity: Activity): Promise<InvocationResult> {
@@ -142,9 +163,9 @@ export class Endpoint {
       log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
       const watch = this.#watch(activity, invocation.tell);
-      const body = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
-      if (maxAnswerBytes !== undefined) refuseTooLarge(body, maxAnswerBytes);
-      return { id, status: "succeeded", body };
+      const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
+      const body = maxAnswerBytes === undefined ? answer.body : withinLimit(answer, maxAnswerBytes);
+      return { ...answer, id, status: "succeeded", body };
     } catch (error) {
       return this.#failed(id, error);
     } finally {

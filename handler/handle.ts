@@ -8,11 +8,12 @@ import type { Engines } from "../runtime/engines.ts";
 import { EndpointError } from "../runtime/errors.ts";
 import type { Permit } from "../runtime/permit.ts";
 import { withOutputFolder } from "../workflows/output-prefix.ts";
-import type { Invocation, Timings } from "./invocation.ts";
+import type { Invocation, InvocationResult, Timings } from "./invocation.ts";
 import { type Collected, collectOutputs } from "./outputs/collect.ts";
 import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
+import { encodeLinks } from "./outputs/native-response.ts";
 import type { Artifact, ProducedFile } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
 import type { BuiltGraph, Inventory, Made, Request } from "./request/request.ts";
@@ -36,6 +37,8 @@ export interface ParsedInvocation extends Invocation {
   onPreview(picture: Buffer): void;
 }
 
+export type Answer = Pick<Extract<InvocationResult, { status: "succeeded" }>, "body" | "links">;
+
 /**
  * Runs one invocation.
  * @returns the answer's JSON, in the dialect of the request.
@@ -44,7 +47,7 @@ export interface ParsedInvocation extends Invocation {
 export async function handle(
   invocation: ParsedInvocation,
   { engines, outputs, turns, log }: Collaborators,
-): Promise<unknown> {
+): Promise<Answer> {
   const { id, attempt, signal, request } = invocation;
   const clock = new StageClock();
   const job: Job = { invocation, engines, log, clock, leftovers: [] };
@@ -59,7 +62,7 @@ export async function handle(
     const { artifacts, encode } = "graph" in built ? await runGraph(built, job) : built;
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
-    return encode({ id, outputs: delivered, timings: clock.timings });
+    return { body: encode({ id, outputs: delivered, timings: clock.timings }), links: encodeLinks(id, delivered) };
   } finally {
     log.info({ elapsedMs: clock.timings }, "invocation finished");
     // After the answer, which must not wait for it.

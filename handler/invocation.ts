@@ -6,6 +6,7 @@ import type { EndpointError } from "../runtime/errors.ts";
 export type Dialect =
   | "auto"
   | "comfyui-api"
+  | "worker-comfyui"
   | "sdapi/txt2img"
   | "sdapi/img2img"
   | "sdapi/extra-single-image"
@@ -42,5 +43,11 @@ export interface Timings {
 }
 
 export type InvocationResult =
-  | { id: string; status: "succeeded"; body: unknown }
+  | {
+      id: string;
+      status: "succeeded";
+      body: unknown;
+      /** Another body, which names the outputs by their places in the bucket; only when all of them are there. */
+      links?: unknown;
+    }
   | { id: string; status: "failed"; error: EndpointError };

@@ -7,10 +7,13 @@ import { createLogger, logEngineLine } from "./log.ts";
 
 const USAGE = `usage: comfy-endpoint [serve]                     answer HTTP requests (the default)
        comfy-endpoint invoke FILE [--out DIR]   run one payload (- is stdin), print the result
-       comfy-endpoint check                     print the settings and what the engine offers`;
+       comfy-endpoint check                     print the settings and what the engine offers
+as RunPod's workers:
+       comfy-endpoint --test_input JSON         run one job, print its result; --once takes it from test_input.json
+       comfy-endpoint --rp_serve_api [--rp_api_host HOST] [--rp_api_port PORT]   answer as RunPod's local API`;
 
-const { command, file, outDir } = readArguments();
-const config = orExit(loadConfig);
+const { command, file, outDir, settings } = readArguments();
+const config = orExit(() => loadConfig(undefined, settings));
 const plans = await planEngines({
   home: config.COMFYUI_HOME,
   command: config.COMFYUI_COMMAND,
@@ -58,10 +61,27 @@ const code = await run({ command, file, outDir, config, started, log }).catch((e
 });
 process.exit(code);
 
-function readArguments(): { command: string; file: string | undefined; outDir: string | undefined } {
-  const { positionals, values } = orExit(() =>
-    parseArgs({ allowPositionals: true, options: { out: { type: "string" }, help: { type: "boolean" } } }),
-  );
+interface Arguments {
+  command: string;
+  /** The payload's file; for RunPod's test the job itself. */
+  file: string | undefined;
+  outDir: string | undefined;
+  /** In place of the environment's. */
+  settings: Record<string, string>;
+}
+
+function readArguments(): Arguments {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean" } as const;
+  const ours = { out: text, help: flag, once: flag };
+  const runpods = {
+    test_input: text,
+    rp_serve_api: flag,
+    rp_api_host: text,
+    rp_api_port: text,
+    rp_api_concurrency: text,
+  };
+  const { positionals, values } = orExit(() => parseArgs({ allowPositionals: true, options: { ...ours, ...runpods } }));
   const [given = "serve", payload] = positionals;
   if (values.help) {
     process.stdout.write(`${USAGE}\n`);
@@ -69,7 +89,14 @@ function readArguments(): { command: string; file: string | undefined; outDir: s
   }
   const isKnown = given === "serve" || given === "check" || (given === "invoke" && payload !== undefined);
   if (!isKnown) exitWith(USAGE);
-  return { command: given, file: payload, outDir: values.out };
+  const { test_input: job, rp_serve_api: isLocalApi, rp_api_host: host, rp_api_port: port } = values;
+  const settings = {
+    ...(isLocalApi && { HANDLER_MODE: "runpod-api" }),
+    ...(host !== undefined && { RUNPOD_API_HOST: host }),
+    ...(port !== undefined && { RUNPOD_API_PORT: port }),
+  };
+  const isTest = job !== undefined || values.once === true;
+  return { command: isTest ? "test-input" : given, file: isTest ? job : payload, outDir: values.out, settings };
 }
 
 /** What the person at the command line did wrong is told without a stack trace. */

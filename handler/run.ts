@@ -1,4 +1,5 @@
 /** What one process does from the engine's start to its own end: wires the parts, follows signals, says how it ended. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Engines } from "../runtime/engines.ts";
 import { EndpointError } from "../runtime/errors.ts";
@@ -6,8 +7,10 @@ import type { EnginePlan } from "../runtime/launch.ts";
 import type { Supervisor } from "../runtime/supervisor.ts";
 import type { AdapterContext } from "./adapters/adapter.ts";
 import { findPlatform } from "./adapters/platforms.ts";
-import type { Config } from "./config.ts";
+import { type Config, withDefaults } from "./config.ts";
 import { Endpoint } from "./endpoint.ts";
+import { graceSeconds } from "./lifecycle/grace.ts";
+import { startLifecycle } from "./lifecycle/lifecycle.ts";
 import { createOutputs } from "./outputs/deliver.ts";
 import { openObjectStore } from "./outputs/s3.ts";
 import { SdapiWorker } from "./sdapi-worker.ts";
@@ -28,7 +31,8 @@ const TERMINATED = 143;
 const FORCE_MS = 3_000;
 
 /** @returns the exit code. */
-export async function run({ command, file, outDir, config, started, log }: RunOptions): Promise<number> {
+export async function run({ command, file, outDir, config: given, started, log }: RunOptions): Promise<number> {
+  const config = withDefaults(given, { SHUTDOWN_GRACE_SECONDS: graceSeconds(given.environment) });
   const engines = new Engines(started);
   const openStore = once(() => openObjectStore(config));
   // The SDK takes a while to load; the engine takes longer.
@@ -40,11 +44,16 @@ export async function run({ command, file, outDir, config, started, log }: RunOp
     log,
     maxQueueDepth: config.MAX_QUEUE_DEPTH,
     timeoutMs: config.INVOCATION_TIMEOUT_SECONDS * 1000,
+    extraData: config.COMFY_ORG_API_KEY === undefined ? {} : { api_key_comfy_org: config.COMFY_ORG_API_KEY },
   });
   const terminated = onTerminate(log);
   try {
     if (command === "check") return await (await import("./check.ts")).printCheck(config, started, terminated);
     if (command === "invoke") return await invoke(endpoint, { source: file!, outDir, config, terminated });
+    if (command === "test-input") {
+      const { runTestInput } = await import("./adapters/runpod/test-input.ts");
+      return await runTestInput(endpoint, file);
+    }
     return await serve(endpoint, { config, openStore, terminated, log });
   } finally {
     await engines.stop();
@@ -54,26 +63,35 @@ export async function run({ command, file, outDir, config, started, log }: RunOp
 /** Serves until SIGTERM, until the engine is beyond repair, or until the platform has no more work; then drains. */
 async function serve(
   endpoint: Endpoint,
-  { terminated, ...context }: Omit<AdapterContext, "endpoint"> & { terminated: AbortSignal },
+  { terminated, ...given }: Omit<AdapterContext, "endpoint"> & { terminated: AbortSignal },
 ): Promise<number> {
-  const { config, log } = context;
-  const platform = findPlatform(config);
+  const { log } = given;
+  const platform = findPlatform(given.config);
+  const config = withDefaults(given.config, platform.defaults?.(given.config.environment) ?? {});
+  const context: AdapterContext = { ...given, endpoint, config };
   const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
   log.info({ platform: platform.name }, `work comes by ${platform.name}`);
-  const intakes = await Promise.all(adapters.map((adapter) => adapter.start({ endpoint, ...context })));
+  const intakes = await Promise.all(adapters.map((adapter) => adapter.start(context)));
   const finished = intakes.flatMap((intake) => intake.finished ?? []);
-  const code = await Promise.race([whenAborted(terminated), endpoint.engines.ended, ...finished]);
+  const leaving = startLifecycle({ endpoint, config, log });
+  const end = await Promise.race([whenAborted(terminated), endpoint.engines.ended, leaving, ...finished]);
+  const departure = typeof end === "object" ? end : undefined;
   const { failure } = endpoint.engines;
   if (failure)
     log.fatal(
       { code: failure.code, err: failure },
       "the engine is beyond repair; exiting so that the worker is replaced",
     );
-  for (const intake of intakes) intake.stop();
-  await drain(endpoint, config);
-  const closed = Promise.all(intakes.map((intake) => intake.close()));
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, FORCE_MS))]);
-  return failure ? 1 : (code ?? 0);
+  const grace = departure?.graceMs ?? graceMs(config);
+  const graceEndsAt = performance.now() + grace;
+  await within(FORCE_MS, Promise.all(intakes.map((intake) => intake.stop())));
+  // Who was given more time than usual is told by a signal that it is over.
+  if (departure) void whenAborted(terminated).then(() => endpoint.drain(graceMs(config)));
+  await drain(endpoint, grace);
+  // An answer that the platform does not take yet may be brought again as long as there is time.
+  const leftMs = Math.max(FORCE_MS, graceEndsAt - performance.now());
+  await within(leftMs, Promise.all(intakes.map((intake) => intake.close())));
+  return failure ? 1 : typeof end === "number" ? end : 0;
 }
 
 const loadProbes = async () => (await import("./adapters/http/server.ts")).probes;
@@ -90,19 +108,27 @@ async function invoke(
   const { runOneshot } = await import("./adapters/oneshot.ts");
   const never = new AbortController().signal;
   const outcome = runOneshot(endpoint, { source, outDir, signal: never });
-  const drained = whenAborted(terminated).then(() => drain(endpoint, config));
+  const drained = whenAborted(terminated).then(() => drain(endpoint, graceMs(config)));
   const code = await outcome;
   if (!terminated.aborted) return code;
   await drained;
   return code === 0 ? 0 : TERMINATED;
 }
 
-/** Two clocks: the grace, in which work may finish, and a last one for what was interrupted. */
-async function drain(endpoint: Endpoint, { SHUTDOWN_GRACE_SECONDS }: Config): Promise<void> {
-  const graceMs = SHUTDOWN_GRACE_SECONDS * 1000;
-  const force = new Promise((resolve) => setTimeout(resolve, graceMs + FORCE_MS).unref());
-  await Promise.race([endpoint.drain(graceMs), force]);
+/** Resolves with the work, or without it when the time is over. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const clock = new AbortController();
+  await Promise.race([work, sleep(ms, undefined, { signal: clock.signal }).catch(() => {})]);
+  clock.abort();
 }
+
+/** Two clocks: the grace, in which work may finish, and a last one for what was interrupted. */
+async function drain(endpoint: Endpoint, ms: number): Promise<void> {
+  const force = new Promise((resolve) => setTimeout(resolve, ms + FORCE_MS).unref());
+  await Promise.race([endpoint.drain(ms), force]);
+}
+
+const graceMs = ({ SHUTDOWN_GRACE_SECONDS: seconds }: Config) => seconds * 1000;
 
 /** Fires on SIGTERM or SIGINT; a second signal ends the process at once. */
 function onTerminate(log: Logger): AbortSignal {

@@ -16,7 +16,8 @@ const MAX_SECONDS = 2_000_000;
 const seconds = (fallback: number) => z.coerce.number().min(0).max(MAX_SECONDS).default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(0).default(fallback);
 
-const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(false);
+const flag = (fallback: boolean) =>
+  z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(fallback);
 
 /** `["a", "b c"]`, or words separated by blanks. */
 const words = z.string().transform((value, context) => {
@@ -48,10 +49,13 @@ const addresses = z
 const list = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
 
 export const SETTINGS = {
-  HOST: { schema: text.default("127.0.0.1"), description: "address that the HTTP face listens on" },
+  HOST: {
+    schema: text.default("127.0.0.1"),
+    description: "address that the HTTP face listens on; `::` on platforms that bring requests from outside",
+  },
   PORT: {
     schema: z.coerce.number().int().min(0).max(65_535).default(3000),
-    description: "its port; 0 takes any free one",
+    description: "its port; 0 takes any free one. SageMaker, Cloud Run, Knative, Kubernetes ...: 8080; RunPod: 80",
   },
   API_TOKEN: {
     schema: text.optional(),
@@ -65,7 +69,7 @@ export const SETTINGS = {
     isSecret: true,
   },
   SDAPI_LENIENT: {
-    schema: flag,
+    schema: flag(false),
     description:
       "`true`: what an A1111 request asks for and cannot be had (a model, a sampler, a script, an option ...) is left aside with a warning in the answer, where it is otherwise refused",
   },
@@ -86,17 +90,42 @@ export const SETTINGS = {
     schema: count(100),
     description: "invocations that may wait for the engine; one more is refused with 429. 0: no limit",
   },
+  JOB_RETENTION_SECONDS: {
+    schema: seconds(1800),
+    description:
+      "how long the result of work that was asked for under an id (`Idempotency-Key`, `Prefer: respond-async`, `/run` ...) is kept in memory",
+  },
+  MAX_JOBS_KEPT: { schema: count(100), description: "results that are kept so at most" },
+  SAGEMAKER_ASYNC: {
+    schema: flag(false),
+    description:
+      "`true` on an asynchronous SageMaker endpoint: `/invocations` may take an hour and answer at any size, where it otherwise keeps to 58 s and 5.5 MB",
+  },
+  READY_WHEN_BUSY: {
+    schema: flag(true),
+    description:
+      "`false`: `/ready` says 503 while a prompt runs, for load balancers that spread work by readiness alone",
+  },
   INVOCATION_TIMEOUT_SECONDS: {
     schema: z.coerce.number().positive().max(MAX_SECONDS).default(1800),
     description: "an invocation that takes longer is interrupted and answered 504",
   },
   SHUTDOWN_GRACE_SECONDS: {
     schema: seconds(25),
-    description: "after SIGTERM, how long running invocations may go on before they are interrupted",
+    description:
+      "after SIGTERM, how long running invocations may go on before they are interrupted; 8 on Cloud Run, which kills after 10",
+  },
+  IDLE_EXIT_SECONDS: {
+    schema: seconds(0),
+    description: "a worker that has had nothing to do for so long exits with code 0; 0: never",
+  },
+  MAX_INVOCATIONS: {
+    schema: count(0),
+    description: "after so many the worker finishes what it has and exits with code 0; 0: any number",
   },
   HANDLER_MODE: {
     schema: text.optional(),
-    description: "the platform whose work is taken (`http` ...); default: found out from the environment",
+    description: "the platform whose work is taken (`http`, `sagemaker` ...); default: found out from the environment",
   },
   ENGINE: {
     schema: z.enum(["emulator", "comfyui"]).optional(),
@@ -166,6 +195,11 @@ export const SETTINGS = {
     description: "the engine's input folder; default: `input` in COMFYUI_HOME, else in DATA_DIR",
   },
   OUTPUT_DIR: { schema: text.optional(), description: "the engine's output folder; default: `output` in DATA_DIR" },
+  COMFY_ORG_API_KEY: {
+    schema: text.optional(),
+    description: "key of a comfy.org account for API nodes, where a request brings none",
+    isSecret: true,
+  },
   S3_BUCKET: {
     schema: text.optional(),
     description: "bucket for outputs and result documents; unset: outputs are returned inline",
@@ -181,7 +215,8 @@ export const SETTINGS = {
   },
   AWS_ENDPOINT_URL: {
     schema: z.url().optional(),
-    description: "another S3 service (MinIO, R2 ...), used with path-style addresses",
+    description:
+      "another S3 service (MinIO, R2 ...), used with path-style addresses; without S3_BUCKET, `BUCKET_ENDPOINT_URL` may hold the bucket's name, before the host or as the path",
     aliases: ["BUCKET_ENDPOINT_URL"],
   },
   AWS_REGION: {

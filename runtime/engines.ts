@@ -52,8 +52,19 @@ export class Engines {
     for (const { supervisor } of started) supervisor.machine.onTransition(() => this.#handOut());
   }
 
+  get states(): EngineState[] {
+    return this.all.map(({ supervisor }) => supervisor.state);
+  }
+
+  /** When the first of them began to serve for the first time. */
+  get firstServedAt(): Date | undefined {
+    const times = this.all.flatMap(({ supervisor }) => supervisor.firstServedAt ?? []);
+    return times.length === 0 ? undefined : new Date(Math.min(...times.map(Number)));
+  }
+
   get state(): EngineState {
-    return BEST_FIRST.find((state) => this.all.some(({ supervisor }) => supervisor.state === state))!;
+    const states = new Set(this.states);
+    return BEST_FIRST.find((state) => states.has(state))!;
   }
 
   /** How many may still serve. */

@@ -34,6 +34,7 @@ export const ERRORS = {
   },
   unauthorized: { httpStatus: 401, retryable: false, meaning: "the bearer token is missing or wrong" },
   not_found: { httpStatus: 404, retryable: false, meaning: "no such route or object" },
+  id_conflict: { httpStatus: 409, retryable: false, meaning: "the id was used before for another request" },
   payload_too_large: { httpStatus: 413, retryable: false, meaning: "the body is above the limit" },
   queue_full: { httpStatus: 429, retryable: true, meaning: "as many invocations wait as may wait" },
   not_ready: {

@@ -40,6 +40,7 @@ export class Supervisor {
   #serving: ServingEngine | undefined;
   #crashes = 0;
   #failure: EndpointError | undefined;
+  #firstServedAt: Date | undefined;
   /** Resolves when the engine is stopped, failed or defunct for good. */
   readonly ended: Promise<void>;
 
@@ -63,6 +64,11 @@ export class Supervisor {
   /** What ended it for good, when it failed or is defunct. */
   get failure(): EndpointError | undefined {
     return this.#failure;
+  }
+
+  /** When it first served; undefined while its first start goes on. */
+  get firstServedAt(): Date | undefined {
+    return this.#firstServedAt;
   }
 
   /** The engine that answers, whether it takes work or drains. */
@@ -171,6 +177,7 @@ export class Supervisor {
     this.#serving = { link, catalogue: await Catalogue.load(client) };
     await this.#options.warmUp(link, this.#serving.catalogue);
     if (this.isOver) return;
+    this.#firstServedAt ??= new Date();
     this.machine.transition("ready", "warm");
   }
 

@@ -18,7 +18,7 @@ const OWNERS: Record<string, readonly string[]> = {
   "@aws-sdk/client-sqs": ["handler/adapters/sqs/queue.ts"],
   sharp: ["handler/outputs/encode.ts", "handler/pictures/", EMULATOR],
   mime: ["handler/outputs/encode.ts", EMULATOR],
-  hono: ["handler/adapters/http/", EMULATOR],
+  hono: ["handler/adapters/http/", "handler/adapters/runpod/local-api.ts", EMULATOR],
   "@hono/node-server": ["handler/adapters/http/", EMULATOR],
   pino: ["handler/log.ts"],
   "pino-pretty": ["handler/log.ts"],

@@ -14,9 +14,9 @@ export interface AdapterContext {
 
 /** A platform's work, while it comes. */
 export interface Intake {
-  /** Takes nothing more; what was taken is still answered. Called once, before the endpoint drains. */
-  stop(): void;
-  /** Resolves when the platform has every answer and nothing is open; called after the endpoint drained. */
+  /** Takes nothing more; what was taken is still answered. Called once; the endpoint drains when it resolves, or soon anyway. */
+  stop(): void | Promise<void>;
+  /** Resolves when the platform has every answer and nothing is open; called after the endpoint drained, with the rest of the grace. */
   close(): Promise<void>;
   /** Resolves with the exit code when there will be no more work for this process; without it, work may always come. */
   readonly finished?: Promise<number>;

@@ -2,6 +2,7 @@
 import { EndpointError } from "../../runtime/errors.ts";
 import { parseJson } from "../../runtime/json.ts";
 import type { Dialect } from "../invocation.ts";
+import { isBareGraph } from "./envelope-forms.ts";
 import { invalidField } from "./field-errors.ts";
 import { parseGraphRequest } from "./raw-graph.ts";
 import type { Request } from "./request.ts";
@@ -9,6 +10,7 @@ import { parseExtras } from "./sdapi/extras.ts";
 import { parseImg2Img } from "./sdapi/img2img.ts";
 import type { SdapiSettings } from "./sdapi/settings.ts";
 import { parseTxt2Img } from "./sdapi/txt2img.ts";
+import { parseWorkerComfyui } from "./worker-comfyui.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -30,6 +32,7 @@ export function parseRequest(payload: unknown, dialect: Dialect, sdapi?: SdapiSe
     if (!isObject(payload["prompt"])) throw invalidField("prompt", "must be a graph in ComfyUI's API format");
     return parseGraphRequest({ graph: payload["prompt"], options: payload, isComfyuiApi: true });
   }
+  if (dialect === "worker-comfyui") return parseWorkerComfyui(payload["input"]);
   if ("input" in payload) return parseInput(payload["input"], sdapi);
   return parseFields(payload, sdapi);
 }
@@ -41,6 +44,8 @@ function parseInput(input: unknown, sdapi?: SdapiSettings): Request {
   for (const key of ["modifier", "modifications"]) {
     if (key in fields) throw new EndpointError("unsupported_feature", `input.${key}: modifiers are not available`);
   }
+  const called = calledRoute(fields);
+  if (called) return parseRequest(called.body, called.dialect, sdapi);
   if ("workflow_json" in fields) return parseGraphRequest({ graph: fields["workflow_json"], options: fields });
   return parseFields(fields, sdapi);
 }
@@ -58,11 +63,39 @@ function parseFields(fields: Fields, sdapi?: SdapiSettings): Request {
   );
 }
 
-/** Also the editor's own format, which the graph check then refuses with what to do instead. */
-function isBareGraph(fields: Fields): boolean {
-  if (Array.isArray(fields["nodes"]) && Array.isArray(fields["links"])) return true;
-  const nodes = Object.values(fields);
-  return nodes.length > 0 && nodes.every((node) => isObject(node) && "class_type" in node);
+/** A1111's routes that make pictures, by what their names are in a job. */
+const ROUTES: ReadonlyMap<string, Dialect> = new Map([
+  ["txt2img", "sdapi/txt2img"],
+  ["img2img", "sdapi/img2img"],
+  ["extra-single-image", "sdapi/extra-single-image"],
+  ["extra-batch-images", "sdapi/extra-batch-images"],
+]);
+
+/**
+ * A call of A1111's API within a job: `{api: {method, endpoint}, payload}` or `{sdapi: {path, method, body}}`.
+ * @throws EndpointError `unsupported_feature` that names a route that makes no pictures.
+ */
+function calledRoute(fields: Fields): { dialect: Dialect; body: unknown } | undefined {
+  const { api, sdapi: call } = fields;
+  const {
+    path,
+    method = "POST",
+    body,
+  } = isObject(call)
+    ? call
+    : isObject(api)
+      ? { path: api["endpoint"], method: api["method"], body: fields["payload"] }
+      : {};
+  if (path === undefined) return undefined;
+  const route = String(path)
+    .replace(/^\/?(sdapi\/v1\/)?/, "")
+    .replace(/\/$/, "");
+  const dialect = ROUTES.get(route);
+  if (dialect !== undefined && String(method).toUpperCase() === "POST") return { dialect, body: body ?? {} };
+  throw new EndpointError(
+    "unsupported_feature",
+    `${method} ${path}: a job can call POST /sdapi/v1/ with ${[...ROUTES.keys()].join(", ")}`,
+  );
 }
 
 function parseText(text: string): unknown {

@@ -76,15 +76,19 @@ export async function installRealEngine(): Promise<RealEngine> {
   return { command, cwd: home, version, modelsConfig, home, python };
 }
 
-const WEBUIAPI = "webuiapi==0.9.17";
-
 /** Installs A1111's client of the Python package index into a virtual environment of its own. @returns its interpreter. */
-export async function installWebuiapi(): Promise<string> {
-  const venv = join(await cacheFolder(), "venv-webuiapi-0.9.17");
-  await once(venv, "installing webuiapi", async (folder) => {
+export const installWebuiapi = () =>
+  // aiohttp is what its asynchronous calls use.
+  installClient("venv-webuiapi-0.9.17", "webuiapi==0.9.17", "aiohttp");
+
+/** Installs RunPod's client likewise. */
+export const installRunpod = () => installClient("venv-runpod-1.12.0", "runpod==1.12.0");
+
+async function installClient(name: string, ...packages: string[]): Promise<string> {
+  const venv = join(await cacheFolder(), name);
+  await once(venv, `installing ${packages[0]}`, async (folder) => {
     await run("python3", ["-m", "venv", folder]);
-    // aiohttp is what its asynchronous calls use.
-    await run(join(folder, "bin", "python"), ["-m", "pip", "install", "-q", WEBUIAPI, "aiohttp"]);
+    await run(join(folder, "bin", "python"), ["-m", "pip", "install", "-q", ...packages]);
   });
   return join(venv, "bin", "python");
 }

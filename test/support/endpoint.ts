@@ -54,8 +54,12 @@ type AtEnd = (stop: () => Promise<void>) => void;
  * Starts `serve`, and comes back at once. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`.
  * @param atEnd registers what ends it: with the test, unless a file shares one: its `beforeAll` then returns what ends it.
  */
-export function startWorker(settings: Record<string, string> = {}, atEnd: AtEnd = onTestFinished): RunningWorker {
-  const child = spawn(process.execPath, [MAIN, "serve"], {
+export function startWorker(
+  settings: Record<string, string> = {},
+  atEnd: AtEnd = onTestFinished,
+  args: readonly string[] = ["serve"],
+): RunningWorker {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -104,8 +108,9 @@ export function startWorker(settings: Record<string, string> = {}, atEnd: AtEnd 
 export async function startEndpoint(
   settings: Record<string, string> = {},
   atEnd: AtEnd = onTestFinished,
+  args?: readonly string[],
 ): Promise<RunningEndpoint> {
-  const worker = startWorker(settings, atEnd);
+  const worker = startWorker(settings, atEnd, args);
   const listening = await worker.logged(
     ({ url, message }) => typeof url === "string" && message.startsWith("listening"),
   );
@@ -140,10 +145,12 @@ export async function runCommand(
   args: string[],
   settings: Record<string, string> = {},
   stdin = "",
+  cwd = process.cwd(),
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env["PATH"], ...engineEnvironment(), ...settings },
     stdio: ["pipe", "pipe", "pipe"],
+    cwd,
   });
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => {

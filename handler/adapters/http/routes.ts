@@ -1,15 +1,25 @@
 /** Every route of the HTTP face: health, then who may call, then the dialects'. */
 import { Hono } from "hono";
-import type { Logger } from "pino";
 import { EndpointError } from "../../../runtime/errors.ts";
 import type { Config } from "../../config.ts";
-import type { Endpoint } from "../../endpoint.ts";
+import { Results } from "../../outputs/results.ts";
+import type { AdapterContext } from "../adapter.ts";
 import { bearerAuth } from "./auth.ts";
 import { BodyReader } from "./body.ts";
+import { cloudEventRoutes } from "./cloudevents.ts";
+import { cogRoutes } from "./cog.ts";
 import { comfyuiApiRoutes } from "./comfyui-api.ts";
+import { correlation } from "./correlation.ts";
 import { cors } from "./cors.ts";
+import { answerCouriers } from "./couriers.ts";
 import { respondWithError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
+import type { HttpFace } from "./invoke.ts";
+import { Jobs } from "./jobs.ts";
+import { kserveRoutes } from "./kserve.ts";
+import { pubsubRoutes } from "./pubsub.ts";
+import { runpodRoutes } from "./runpod.ts";
+import { sagemakerRoutes } from "./sagemaker.ts";
 import { basicAuth } from "./sdapi/auth.ts";
 import { controlnetRoutes } from "./sdapi/controlnet.ts";
 import { respondWithSdapiError } from "./sdapi/errors.ts";
@@ -17,8 +27,11 @@ import { gzipLists, processTime } from "./sdapi/headers.ts";
 import { CONTROLNET_PREFIX, isOfA1111, isSdapiPath, noRoute, SDAPI_PREFIX, withoutSlash } from "./sdapi/route-table.ts";
 import { sdapiRoutes } from "./sdapi/routes.ts";
 
+/** Of answers that nobody has fetched yet. */
+const MAX_BYTES_KEPT = 256e6;
+
 /** Everything that is answered over HTTP, whoever listens. */
-export function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hono {
+export function workRoutes({ endpoint, config, openStore, log }: AdapterContext): Hono {
   const app = new Hono();
   app.onError((error, context) =>
     isSdapiPath(context.req.path) ? respondWithSdapiError(context, error) : respondWithError(context, error),
@@ -37,7 +50,7 @@ export function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hon
   app.use(cors(config.CORS_ORIGINS));
   app.use("/sdapi/*", gzipLists);
   app.use(`${CONTROLNET_PREFIX}/*`, gzipLists);
-  app.route("/", healthRoutes(endpoint));
+  app.route("/", healthRoutes(endpoint.engines, config));
   const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
   if (credentials !== undefined) {
     const basic = basicAuth(credentials);
@@ -51,9 +64,30 @@ export function workRoutes(endpoint: Endpoint, config: Config, log: Logger): Hon
       credentials !== undefined && isSdapiPath(context.req.path) ? next() : bearer(context, next),
     );
   }
-  const bodies = new BodyReader(config.MAX_BODY_SIZE_MB);
-  app.route("/", comfyuiApiRoutes(endpoint, bodies));
-  app.route(SDAPI_PREFIX, sdapiRoutes(endpoint, bodies, log));
+  app.use(correlation, answerCouriers);
+  const { S3_BUCKET: bucket, S3_PREFIX: prefix } = config;
+  const face: HttpFace = {
+    endpoint,
+    bodies: new BodyReader(config.MAX_BODY_SIZE_MB),
+    jobs: keptJobs(config),
+    results: bucket === undefined ? undefined : new Results(bucket, prefix, openStore),
+    log,
+  };
+  const dialects = [
+    comfyuiApiRoutes(face),
+    runpodRoutes(face),
+    sagemakerRoutes(face, config.SAGEMAKER_ASYNC),
+    cogRoutes(face),
+    cloudEventRoutes(face),
+    pubsubRoutes(face),
+    kserveRoutes(face),
+  ];
+  for (const dialect of dialects) app.route("/", dialect);
+  app.route(SDAPI_PREFIX, sdapiRoutes(face));
   app.route(CONTROLNET_PREFIX, controlnetRoutes(endpoint.engines));
   return app;
+}
+
+function keptJobs({ MAX_JOBS_KEPT: count, JOB_RETENTION_SECONDS: ageSeconds }: Config): Jobs {
+  return new Jobs({ count, ageMs: ageSeconds * 1000, bytes: MAX_BYTES_KEPT });
 }

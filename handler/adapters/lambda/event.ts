@@ -45,10 +45,10 @@ export class EventHandler {
   readonly #results: Results | undefined;
 
   constructor(context: AdapterContext, options: Options) {
-    const { endpoint, config, openStore, log } = context;
+    const { config, openStore } = context;
     this.#context = context;
     this.#options = options;
-    this.#routes = workRoutes(endpoint, config, log);
+    this.#routes = workRoutes(context);
     this.#results =
       config.S3_BUCKET === undefined ? undefined : new Results(config.S3_BUCKET, config.S3_PREFIX, openStore);
   }

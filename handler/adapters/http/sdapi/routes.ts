@@ -1,10 +1,8 @@
 /** A1111's routes: generation and what steers it here, lists and options in files of their own. */
 import { type Context, Hono } from "hono";
-import type { Logger } from "pino";
 import type { Endpoint } from "../../../endpoint.ts";
 import type { Style } from "../../../styles/styles.ts";
-import type { BodyReader } from "../body.ts";
-import { invokeFromHttp } from "../invoke.ts";
+import { type HttpFace, invokeFromHttp, respondAccepted } from "../invoke.ts";
 import { sdapiBody } from "./body.ts";
 import { respondWithSdapiError } from "./errors.ts";
 import { sdapiImages } from "./images.ts";
@@ -17,13 +15,15 @@ const WORK = ["txt2img", "img2img", "extra-single-image", "extra-batch-images"] 
 /** They take any body, or none, and do not look at it. */
 const REFRESHES = ["/refresh-checkpoints", "/refresh-vae", "/refresh-loras", "/refresh-embeddings"];
 
-export function sdapiRoutes(endpoint: Endpoint, bodies: BodyReader, log: Logger): Hono {
+export function sdapiRoutes(face: HttpFace): Hono {
+  const { endpoint, bodies, log } = face;
   const { engines, sdapi } = endpoint;
   const routes = new Hono();
 
   for (const route of WORK) {
     routes.post(`/${route}`, async (context) => {
-      const result = await invokeFromHttp(context, endpoint, bodies, `sdapi/${route}`, sdapiBody(context));
+      const result = await invokeFromHttp(context, face, { dialect: `sdapi/${route}`, parse: sdapiBody(context) });
+      if (result.status === "accepted") return respondAccepted(context, result.id);
       return result.status === "failed"
         ? respondWithSdapiError(context, result.error)
         : context.json(result.body as object);
