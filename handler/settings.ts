@@ -10,13 +10,13 @@ export interface Setting {
   isSecret?: boolean;
 }
 
-const text = z.string().min(1);
+export const text = z.string().min(1);
 /** Node's timers hold 31 bits of milliseconds, and fire at once beyond that. */
 const MAX_SECONDS = 2_000_000;
 const seconds = (fallback: number) => z.coerce.number().min(0).max(MAX_SECONDS).default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(0).default(fallback);
 
-const flag = (fallback: boolean) =>
+export const flag = (fallback: boolean) =>
   z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(fallback);
 
 /** `["a", "b c"]`, or words separated by blanks. */

@@ -1,10 +1,8 @@
 /** What RunPod tells its workers by their environment, by the names that it uses. */
 import * as z from "zod";
-import type { Setting } from "../../settings.ts";
+import { flag, type Setting, text } from "../../settings.ts";
 
-const text = z.string().min(1);
 const address = z.url({ protocol: /^https?$/ });
-const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(false);
 
 /** For the local API. */
 export const LOCAL_SETTINGS = {
@@ -18,7 +16,7 @@ export const LOCAL_SETTINGS = {
     aliases: ["RUNPOD_REALTIME_PORT"],
   },
   RUNPOD_ENDPOINT_ID: { schema: text.optional(), description: "the endpoint; part of the realtime route" },
-  SERVE_API_LOCALLY: { schema: flag, description: "`true`: the local API is served to other machines" },
+  SERVE_API_LOCALLY: { schema: flag(false), description: "`true`: the local API is served to other machines" },
 } as const satisfies Record<string, Setting>;
 
 export const SETTINGS = {
@@ -46,11 +44,11 @@ export const SETTINGS = {
     description: "version of RunPod's own worker library whose protocol is spoken; every ping names it",
   },
   REFRESH_WORKER: {
-    schema: flag,
+    schema: flag(false),
     description: "`true`: the worker is replaced after every job (`stopPod`)",
   },
   RUNPOD_ANSWER_INTERRUPTED: {
-    schema: flag,
+    schema: flag(false),
     description:
       "`true`: a job that the shutdown's grace was too short for is answered with an error; otherwise it is left to RunPod, which gives it to another worker",
   },
