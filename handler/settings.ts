@@ -10,14 +10,15 @@ export interface Setting {
   isSecret?: boolean;
 }
 
-const text = z.string().min(1);
+export const text = z.string().min(1);
 /** Node's timers hold 31 bits of milliseconds, and fire at once beyond that. */
 const MAX_SECONDS = 2_000_000;
 const seconds = (fallback: number) => z.coerce.number().min(0).max(MAX_SECONDS).default(fallback);
 const count = (fallback: number) => z.coerce.number().int().min(0).default(fallback);
 
-const flag = (fallback: boolean) =>
-  z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(fallback);
+export const flag = z
+  .stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] })
+  .default(false);
 
 /** `["a", "b c"]`, or words separated by blanks. */
 const words = z.string().transform((value, context) => {
@@ -64,7 +65,7 @@ export const SETTINGS = {
     isSecret: true,
   },
   SDAPI_LENIENT: {
-    schema: flag(false),
+    schema: flag,
     description:
       "`true`: what an A1111 request asks for and cannot be had (a model, a sampler, a script, an option ...) is left aside with a warning in the answer, where it is otherwise refused",
   },
@@ -92,12 +93,12 @@ export const SETTINGS = {
   },
   MAX_JOBS_KEPT: { schema: count(100), description: "results that are kept so at most" },
   SAGEMAKER_ASYNC: {
-    schema: flag(false),
+    schema: flag,
     description:
       "`true` on an asynchronous SageMaker endpoint: `/invocations` may take an hour and answer at any size, where it otherwise keeps to 58 s and 5.5 MB",
   },
   READY_WHEN_BUSY: {
-    schema: flag(true),
+    schema: flag.default(true),
     description:
       "`false`: `/ready` says 503 while a prompt runs, for load balancers that spread work by readiness alone",
   },

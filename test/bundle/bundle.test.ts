@@ -9,6 +9,7 @@ import { gzipSync } from "node:zlib";
 import type { Metafile } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildBundles } from "../../handler/build.ts";
+import { startJobServer } from "../support/job-server.ts";
 import { colourGraph } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
 
@@ -60,6 +61,19 @@ test("`check` reports the engine of the bundle", async () => {
   const { code, stdout, stderr } = await runBundle("check");
   expect(code, stderr).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ engine: { kind: "emulator" }, missing: [] });
+});
+
+test("a worker of a RunPod endpoint pings, from a file beside the bundle", async () => {
+  const server = await startJobServer();
+  const child = spawn(process.execPath, [join(app, "handler.mjs")], {
+    env: { PATH: process.env["PATH"], ENGINE: "emulator", PORT: "0", ...server.environment },
+    stdio: "ignore",
+  });
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  await server.called("ping");
+  await server.called("take");
+  child.kill("SIGTERM");
+  expect(await ended).toBe(0);
 });
 
 test("the handler stays below 4 MiB, 800 KiB compressed", async () => {

@@ -126,14 +126,15 @@ export class JobServer {
       // 400 is RunPod's way to say that a worker that was asleep has no job.
       if (response.status >= 400 && response.status !== 400) return this.#failed(empty(`${response.status}`));
       this.#failedPolls = 0;
-      if (response.status !== 200 || !isJson(response)) return empty(response.status === 200 ? "no JSON" : undefined);
+      if (response.status !== 200) return empty();
+      // Whatever its type: a job that was handed out is not handed out again.
       const body = parseJson(text) as unknown;
       if (typeof body !== "object" || body === null) return empty("neither an object nor a list");
       const items = read(body);
       return items.length > 0 ? { items, pauseMs: 0 } : empty();
     } catch (error) {
       if (signal.aborted || timeout.aborted) return empty();
-      if (error instanceof SyntaxError) return empty("broken JSON");
+      if (error instanceof SyntaxError) return empty("no JSON");
       return this.#failed(empty(describe(error as Error)));
     } finally {
       signal.removeEventListener("abort", end);
@@ -156,8 +157,6 @@ export class JobServer {
     };
   }
 }
-
-const isJson = (response: Response) => response.headers.get("content-type")?.startsWith("application/json") ?? false;
 
 /** A failed `fetch` says why only in its cause. */
 function describe(outcome: number | Error): string {

@@ -11,6 +11,8 @@ export interface PingOptions {
   intervalMs: number;
   /** Of RunPod's worker library. */
   sdkVersion: string;
+  /** There will be no more pings. */
+  onEnd(error: Error): void;
 }
 
 const UNHEALTHY_TIMEOUT_MS = 2_000;
@@ -30,6 +32,7 @@ export class Pings {
     this.#thread = new Worker(THREAD, { workerData: this.#orders([]), stdout: false, stderr: false });
     // The thread lives as long as the process, and never holds it.
     this.#thread.unref();
+    this.#thread.on("error", options.onEnd);
   }
 
   /** From the next ping on. */

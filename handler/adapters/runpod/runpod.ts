@@ -26,6 +26,7 @@ export const runpod: Adapter = {
             apiKey,
             intervalMs: settings.RUNPOD_PING_INTERVAL,
             sdkVersion: settings.RUNPOD_SDK_VERSION,
+            onEnd: (err) => log.error({ err }, "the thread that pings RunPod ended"),
           });
     const worker = new RunpodWorker({
       endpoint,

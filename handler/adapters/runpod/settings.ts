@@ -1,10 +1,8 @@
 /** What RunPod tells its workers by their environment, by the names that it uses. */
 import * as z from "zod";
-import type { Setting } from "../../settings.ts";
+import { flag, type Setting, text } from "../../settings.ts";
 
-const text = z.string().min(1);
 const address = z.url({ protocol: /^https?$/ });
-const flag = z.stringbool({ truthy: ["true", "1", "yes", "on"], falsy: ["false", "0", "no", "off"] }).default(false);
 
 /** For the local API. */
 export const LOCAL_SETTINGS = {

@@ -34,6 +34,8 @@ export class RunpodWorker {
   readonly #taking: Promise<void>;
   readonly #listening: Promise<void>;
   readonly #enough = Promise.withResolvers<number>();
+  /** Resolves, and is another one then, when a job ends or the worker stops. */
+  #changed = Promise.withResolvers<void>();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -48,7 +50,7 @@ export class RunpodWorker {
 
   /** Takes no more; resolves when nothing can come any more. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#stopTaking();
     await this.#taking;
   }
 
@@ -57,6 +59,16 @@ export class RunpodWorker {
     await Promise.all([...this.#jobs.values()].map(({ finished }) => finished));
     this.#ended.abort();
     await this.#listening;
+  }
+
+  #stopTaking(): void {
+    this.#stopping.abort();
+    this.#tellChange();
+  }
+
+  #tellChange(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   async #take(): Promise<void> {
@@ -79,9 +91,7 @@ export class RunpodWorker {
   async #canTake(): Promise<boolean> {
     const { endpoint } = this.#options;
     const { signal } = this.#stopping;
-    const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    while (!signal.aborted && this.#jobs.size >= endpoint.capacity)
-      await Promise.race([stopped, ...[...this.#jobs.values()].map(({ finished }) => finished)]);
+    while (!signal.aborted && this.#jobs.size >= endpoint.capacity) await this.#changed.promise;
     if (signal.aborted) return false;
     return endpoint.whenServing(signal).then(
       () => !signal.aborted,
@@ -106,6 +116,7 @@ export class RunpodWorker {
       .finally(() => {
         this.#jobs.delete(job.id);
         this.#tellJobs();
+        this.#tellChange();
       });
     this.#jobs.set(job.id, { finished, cancel });
     this.#tellJobs();
@@ -123,7 +134,7 @@ export class RunpodWorker {
     const isReplaced = isReplacedAfterJob || asksForReplacement(job);
     await this.#deliver(job, result, isReplaced && { stopPod: true }, cancelled);
     if (!isReplacedAfterJob) return;
-    this.#stopping.abort();
+    this.#stopTaking();
     this.#enough.resolve(0);
   }
 

@@ -213,6 +213,12 @@ test("F21: no job is taken before the engine serves", async () => {
   expect(server.on("take")[0]!.at - server.on("ping")[0]!.at).toBeGreaterThan(1_000);
 });
 
+test("a job is taken whatever type its answer says it has", async () => {
+  const text = JSON.stringify(quickJob("job-1"));
+  const { server } = await startWorker({ take: [{ text, type: "text/plain" }] });
+  expect(await resultOf(server)).toMatchObject({ id: "job-1", body: { output: { status: "succeeded" } } });
+});
+
 test("the key is in no line of the log", async () => {
   const { server, endpoint } = await startWorker({
     take: [{ status: 500 }, { status: 0 }, handsOut({ id: "job-1", input: quickTxt2Img() })],

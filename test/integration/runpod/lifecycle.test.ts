@@ -202,3 +202,31 @@ replay(
     expect(server.on("take")).toEqual([]);
   },
 );
+
+test("an engine that dies in mid-job fails that job, and no other is taken before it serves again", async () => {
+  const script = { take: [handsOut(slowJob("job-1", 3_000)), handsOut(quickJob("job-2"))] };
+  const { server, endpoint } = await startWorker(script);
+  await server.called("done");
+  process.kill(-endpoint.enginePid(), "SIGKILL");
+  const [failed, next] = await resultsOf(server, 2);
+  expect(failed).toMatchObject({
+    id: "job-1",
+    body: { error: expect.stringMatching(/^comfyui_exited: /), output: { retryable: true } },
+  });
+  expect(next).toMatchObject({ id: "job-2", body: { output: { status: "succeeded" } } });
+  const readyAgain = endpoint.log.findLastIndex(({ message }) => message === "engine ready");
+  const takenSecond = endpoint.log.findLastIndex(({ message }) => message === "job taken");
+  expect(takenSecond).toBeGreaterThan(readyAgain);
+});
+
+test("F21: an engine beyond repair: its job is answered, RunPod is told, and the process exits with 1", async () => {
+  const script = { take: [handsOut(slowJob("job-1", 3_000))] };
+  const { server, endpoint } = await startWorker(script, { COMFYUI_MAX_RESTARTS: "0" });
+  await server.called("done");
+  process.kill(-endpoint.enginePid(), "SIGKILL");
+  expect(await endpoint.exited).toBe(1);
+  expect(server.results()).toMatchObject([
+    { id: "job-1", body: { error: expect.stringMatching(/^comfyui_exited: /) } },
+  ]);
+  expect(server.on("ping").at(-1)!.target).toContain("status=unhealthy&check=");
+});

@@ -89,10 +89,12 @@ test("pings go on while the main thread is busy", async () => {
   const [port] = (await once(counter, "message")) as [number];
   const ping = `http://127.0.0.1:${port}/ping/$RUNPOD_POD_ID?gpu=x`;
   const addresses = new Addresses({ take: "http://x/", done: "http://x/", ping, workerId: "worker-1" });
-  const pings = new Pings({ addresses, apiKey: KEY, intervalMs: 100, sdkVersion: "1.12.0" });
+  const onEnd = vi.fn<(error: Error) => void>();
+  const pings = new Pings({ addresses, apiKey: KEY, intervalMs: 100, sdkVersion: "1.12.0", onEnd });
   onTestFinished(() => pings.stop());
   await vi.waitFor(() => expect(Atomics.load(counted, 0)).toBeGreaterThan(0), 10_000);
   const before = Atomics.load(counted, 0);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
   expect(Atomics.load(counted, 0) - before).toBeGreaterThan(3);
+  expect(onEnd).not.toHaveBeenCalled();
 });
