@@ -69,7 +69,7 @@ export const SETTINGS = {
     isSecret: true,
   },
   SDAPI_LENIENT: {
-    schema: flag,
+    schema: flag(false),
     description:
       "`true`: what an A1111 request asks for and cannot be had (a model, a sampler, a script, an option ...) is left aside with a warning in the answer, where it is otherwise refused",
   },
@@ -97,12 +97,12 @@ export const SETTINGS = {
   },
   MAX_JOBS_KEPT: { schema: count(100), description: "results that are kept so at most" },
   SAGEMAKER_ASYNC: {
-    schema: flag,
+    schema: flag(false),
     description:
       "`true` on an asynchronous SageMaker endpoint: `/invocations` may take an hour and answer at any size, where it otherwise keeps to 58 s and 5.5 MB",
   },
   READY_WHEN_BUSY: {
-    schema: flag.default(true),
+    schema: flag(true),
     description:
       "`false`: `/ready` says 503 while a prompt runs, for load balancers that spread work by readiness alone",
   },

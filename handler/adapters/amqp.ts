@@ -1,0 +1,219 @@
+/**
+ * Work from a queue of RabbitMQ (AMQP 0-9-1). A message is one invocation; it is acknowledged when its answer is with the broker, and goes to
+ * the queue's dead-letter exchange when it failed for good. A message that may succeed later waits in a queue beside its own.
+ */
+import { createHash } from "node:crypto";
+import { type AsyncMessage, Connection, ConsumerStatus } from "rabbitmq-client";
+import * as z from "zod";
+import { EndpointError } from "../../runtime/errors.ts";
+import { readSettings } from "../config.ts";
+import { withLogContext } from "../log.ts";
+import { Results } from "../outputs/results.ts";
+import type { Setting } from "../settings.ts";
+import type { Adapter, AdapterContext, Intake } from "./adapter.ts";
+import { type Outcome, runMessage } from "./aws/run-message.ts";
+
+export const SETTINGS = {
+  AMQP_URL: {
+    schema: z.url({ protocol: /^amqps?$/ }),
+    description: "broker, with user, password and virtual host; makes this worker one of RabbitMQ",
+    isSecret: true,
+  },
+  AMQP_QUEUE: {
+    schema: z.string().min(1),
+    description:
+      "queue that the work comes from; it must be there, with a dead-letter exchange if failures are to be kept",
+  },
+  AMQP_MAX_ATTEMPTS: {
+    schema: z.coerce.number().int().min(1).default(5),
+    description: "how often a message is tried whose failures may pass (ComfyUI died, no memory ...)",
+  },
+  AMQP_MAX_REPLY_MB: {
+    schema: z.coerce.number().positive().default(16),
+    description: "largest reply that the broker takes; a larger one is answered with `output_too_large`",
+  },
+} as const satisfies Record<string, Setting>;
+
+type Settings = ReturnType<typeof readSettings<typeof SETTINGS>>;
+
+/** Of the waiting queues; the last one counts for all further attempts. Each is a queue of its own: messages leave a queue in order. */
+const PAUSES_SECONDS = [5, 30, 120];
+const ATTEMPT_HEADER = "x-comfy-endpoint-attempt";
+const HEARTBEAT_SECONDS = 30;
+
+export const amqp: Adapter = {
+  async start(context) {
+    const settings = readSettings(SETTINGS, context.config.environment);
+    return new AmqpWorker(settings, context);
+  },
+};
+
+class AmqpWorker implements Intake {
+  readonly #settings: Settings;
+  readonly #context: AdapterContext;
+  readonly #results: Results | undefined;
+  readonly #connection: Connection;
+  /** Answers and postponed messages: sent when the broker says that it has them. */
+  readonly #publisher;
+  readonly #stopping = new AbortController();
+  /** Of the messages at work: their broker is gone, and gives them to somebody else. */
+  #lost = new AbortController();
+  #consumer: ReturnType<Connection["createConsumer"]> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(settings: Settings, context: AdapterContext) {
+    const { config, openStore, log } = context;
+    this.#settings = settings;
+    this.#context = context;
+    const { S3_BUCKET: bucket, S3_PREFIX: prefix } = config;
+    this.#results = bucket === undefined ? undefined : new Results(bucket, prefix, openStore);
+    this.#connection = new Connection({ url: settings.AMQP_URL, heartbeat: HEARTBEAT_SECONDS });
+    this.#connection.on("error", (error) => this.#lose(error));
+    this.#connection.on("connection", () => log.info("connected to the broker"));
+    this.#publisher = this.#connection.createPublisher({ confirm: true, maxAttempts: 3 });
+    void this.#consume();
+  }
+
+  stop(): void {
+    this.#stopping.abort(new EndpointError("draining", "this worker is shutting down"));
+    // Takes nothing more, and waits for what it has.
+    this.#closed = this.#consumer?.close();
+  }
+
+  async close(): Promise<void> {
+    await this.#closed;
+    await this.#publisher.close();
+    await this.#connection.close();
+  }
+
+  /** Takes nothing before the engine serves. */
+  async #consume(): Promise<void> {
+    const { endpoint, log } = this.#context;
+    const { signal } = this.#stopping;
+    const isServing = await endpoint.whenServing(signal).then(
+      () => true,
+      () => false,
+    );
+    if (!isServing || signal.aborted) return;
+    const atOnce = endpoint.capacity;
+    const { AMQP_QUEUE: queue } = this.#settings;
+    this.#consumer = this.#connection.createConsumer(
+      { queue, queueOptions: { passive: true }, qos: { prefetchCount: atOnce }, concurrency: atOnce },
+      (message) => withLogContext({ messageId: message.messageId }, () => this.#take(message)),
+    );
+    this.#consumer.on("error", (error) => {
+      log.warn({ err: error }, "the broker's channel failed");
+      this.#lose(error);
+    });
+    this.#consumer.on("ready", () => log.info({ queue }, "taking messages"));
+  }
+
+  #lose(cause: unknown): void {
+    this.#lost.abort(
+      new EndpointError("lease_lost", "the connection to the broker is lost, and the message with it", { cause }),
+    );
+    this.#lost = new AbortController();
+  }
+
+  /** @returns what the broker is told. Never throws. */
+  async #take(message: AsyncMessage): Promise<ConsumerStatus> {
+    const { endpoint, log } = this.#context;
+    const lost = this.#lost.signal;
+    const attempt = attemptOf(message);
+    const [outcome] = await runMessage(
+      { id: idOf(message), body: textOf(message), attempt },
+      {
+        endpoint,
+        source: "amqp",
+        results: this.#results,
+        read: refusePointer,
+        signal: lost,
+        leaving: this.#stopping.signal,
+        attemptLimit: async () => this.#settings.AMQP_MAX_ATTEMPTS,
+        log,
+      },
+    );
+    if (lost.aborted || outcome === undefined) return ConsumerStatus.ACK;
+    try {
+      return await this.#settle(message, outcome, attempt);
+    } catch (error) {
+      log.error({ err: error }, "the broker did not take the answer; the message comes again");
+      return ConsumerStatus.REQUEUE;
+    }
+  }
+
+  async #settle(message: AsyncMessage, outcome: Outcome, attempt: number): Promise<ConsumerStatus> {
+    switch (outcome.status) {
+      case "succeeded":
+        await this.#reply(message, outcome.body ?? outcome.document);
+        return ConsumerStatus.ACK;
+      case "failed":
+        await this.#reply(message, { id: outcome.id, status: "failed", error: outcome.error });
+        return ConsumerStatus.DROP;
+      case "interrupted":
+        return ConsumerStatus.REQUEUE;
+      case "busy":
+        await this.#postpone(message, attempt);
+        return ConsumerStatus.ACK;
+      case "retry":
+        await this.#postpone(message, attempt + 1);
+        return ConsumerStatus.ACK;
+    }
+  }
+
+  /** To who asked for it. */
+  async #reply({ replyTo, correlationId, messageId }: AsyncMessage, answer: unknown): Promise<void> {
+    if (replyTo === undefined) return;
+    const envelope = {
+      routingKey: replyTo,
+      contentType: "application/json",
+      ...((correlationId ?? messageId) !== undefined && { correlationId: correlationId ?? messageId }),
+    };
+    await this.#publisher.send(envelope, Buffer.from(withinLimit(answer, this.#settings.AMQP_MAX_REPLY_MB * 1e6)));
+  }
+
+  /** Into the waiting queue, from where the broker brings it back. */
+  async #postpone(message: AsyncMessage, attempt: number): Promise<void> {
+    const { AMQP_QUEUE: queue } = this.#settings;
+    const seconds = PAUSES_SECONDS[Math.min(attempt, PAUSES_SECONDS.length + 1) - 2] ?? PAUSES_SECONDS[0]!;
+    const waiting = `${queue}.retry-${seconds}s`;
+    const back = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue, "x-message-ttl": seconds * 1000 };
+    await this.#connection.queueDeclare({ queue: waiting, durable: true, arguments: back });
+    const { body, exchange: _, headers, ...properties } = message;
+    const envelope = { ...properties, durable: true, headers: { ...headers, [ATTEMPT_HEADER]: attempt } };
+    await this.#publisher.send({ ...envelope, routingKey: waiting, exchange: "" }, body);
+  }
+}
+
+/** Our own count; a quorum queue's; or at least that it came before. */
+function attemptOf({ headers, redelivered }: AsyncMessage): number {
+  const counted = Number(headers?.[ATTEMPT_HEADER] ?? 1);
+  return counted + Number(headers?.["x-delivery-count"] ?? (redelivered ? 1 : 0));
+}
+
+/** What the sender calls it; without that, no two deliveries are known to be the same. */
+function idOf({ messageId, correlationId, body, headers, timestamp }: AsyncMessage): string {
+  const id = messageId ?? correlationId;
+  if (id !== undefined && /^(?!\.{1,2}$)[\w.-]{1,200}$/.test(id)) return id;
+  const told = id ?? JSON.stringify([headers, timestamp, body, performance.now()]);
+  return createHash("sha256").update(told).digest("hex");
+}
+
+/** The client has parsed what is declared as JSON, and with it rounded long integers, which seeds may be. */
+function textOf({ body }: AsyncMessage): string {
+  if (typeof body === "string") return body;
+  if (Buffer.isBuffer(body)) return body.toString();
+  return JSON.stringify(body);
+}
+
+async function refusePointer(): Promise<string> {
+  throw new EndpointError("unsupported_feature", "payloads in S3 are for messages of AWS's queues");
+}
+
+function withinLimit(answer: unknown, maxBytes: number): string {
+  const text = JSON.stringify(answer);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= maxBytes) return text;
+  const message = `the answer has ${(bytes / 1e6).toFixed(1)} MB, and this queue carries ${maxBytes / 1e6}; configure S3_BUCKET`;
+  return JSON.stringify({ status: "failed", error: { code: "output_too_large", message, retryable: false } });
+}
