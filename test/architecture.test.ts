@@ -23,6 +23,7 @@ const OWNERS: Record<string, readonly string[]> = {
   pino: ["handler/log.ts"],
   "pino-pretty": ["handler/log.ts"],
   zod: ["handler/config.ts", "handler/settings.ts", "handler/request/", "handler/adapters/"],
+  "rabbitmq-client": ["handler/adapters/amqp.ts"],
   leven: ["workflows/check-graph.ts"],
   esbuild: ["handler/build.ts"],
 };

@@ -56,6 +56,11 @@ export const PLATFORMS: Readonly<Record<string, Platform>> = {
     hasProbes: true,
     load: async () => (await import("./sqs/sqs.ts")).sqs,
   },
+  amqp: {
+    detects: ({ AMQP_URL: url, AMQP_URL_FILE: file }) => Boolean(url || file),
+    hasProbes: true,
+    load: async () => (await import("./amqp.ts")).amqp,
+  },
   salad: {
     detects: ({ SALAD_CONTAINER_GROUP_ID: group }) => Boolean(group),
     hasProbes: false,
