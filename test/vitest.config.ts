@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     projects: [
@@ -10,6 +10,15 @@ export default defineConfig({
           name: "integration",
           root: ".",
           include: ["test/integration/**/*.test.ts"],
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "contract",
+          root: ".",
+          include: ["test/contract/**/*.test.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },

@@ -61,14 +61,25 @@ const DEFAULTS: Record<Channel, Answer> = {
 export const KEY = "rpa_TESTKEY";
 const QUERY = "?gpu=NVIDIA+H100+80GB+HBM3";
 
-/** Answers of each channel, one by one, or one that depends on the request; then what the server answers by itself. */
-export type Script = Partial<Record<Channel, (Answer | ((call: Call) => Answer))[]>>;
+/** Answers of each channel, one by one, or one that depends on the request; then what the server answers by itself. A function answers every request. */
+export type Script = Partial<
+  Record<Channel, (Answer | ((call: Call) => Answer))[] | ((call: Call) => Promise<Answer>)>
+>;
 
-export async function startJobServer(script: Script = {}): Promise<JobServer> {
+/** @param atEnd registers what ends it; with the test, unless a file shares one. */
+export async function startJobServer(
+  script: Script = {},
+  atEnd: (stop: () => void) => void = onTestFinished,
+): Promise<JobServer> {
   const startedAt = performance.now();
   const now = () => Math.round(performance.now() - startedAt);
   const calls: Call[] = [];
-  const scripts = new Map(Object.entries(script).map(([channel, answers]) => [channel as Channel, [...answers]]));
+  const scripts = new Map(
+    Object.entries(script).map(([channel, answers]) => [
+      channel as Channel,
+      typeof answers === "function" ? answers : [...answers],
+    ]),
+  );
   const waiting = new Set<() => void>();
 
   const server = createServer(async (request, response) => {
@@ -79,14 +90,15 @@ export async function startJobServer(script: Script = {}): Promise<JobServer> {
       if (!response.writableFinished) call.closedAt = now();
     });
     call.body = await text(request).catch(() => "");
-    const scripted = scripts.get(channel)?.shift() ?? DEFAULTS[channel];
+    const answers = scripts.get(channel) ?? [];
+    const scripted = typeof answers === "function" ? answers : (answers.shift() ?? DEFAULTS[channel]);
     const answer = typeof scripted === "function" ? scripted(call) : scripted;
     calls.push(call);
     for (const check of waiting) check();
-    await reply(response, answer);
+    await reply(response, await answer);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
+  atEnd(() => {
     server.closeAllConnections();
     server.close();
   });

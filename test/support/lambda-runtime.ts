@@ -61,7 +61,8 @@ export async function startLambda(
   return { runtime, worker: startWorker({ ...runtime.settings, ...settings }) };
 }
 
-export async function startLambdaRuntime(): Promise<LambdaRuntime> {
+/** @param atEnd registers what ends it; with the test, unless a file shares one. */
+export async function startLambdaRuntime(atEnd: (stop: () => void) => void = onTestFinished): Promise<LambdaRuntime> {
   const calls: RuntimeCall[] = [];
   const faults = new Map<string, Fault[]>();
   const events: ((response: ServerResponse) => void)[] = [];
@@ -125,7 +126,7 @@ export async function startLambdaRuntime(): Promise<LambdaRuntime> {
   };
   const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => {
+  atEnd(() => {
     server.closeAllConnections();
     server.close();
   });

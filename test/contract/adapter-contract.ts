@@ -1,0 +1,287 @@
+/** What holds for an invocation on every platform: each behaviour is written once, and runs through each adapter's own wire. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RunningWorker } from "../support/endpoint.ts";
+import { colourGraph, quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
+import { decode } from "../support/pictures.ts";
+
+/** What the platform's caller learns. */
+export type Outcome =
+  | { status: "succeeded"; id: string | undefined; pictures: Buffer[] }
+  | { status: "failed"; code: string; message: string; retryable: boolean };
+
+export interface Sending {
+  id: string;
+  /** The platform's own time limit, in milliseconds. */
+  timeoutMs?: number;
+  /** The caller's trace. */
+  trace?: string;
+}
+
+/** A worker, and the platform that brings it work. */
+export interface Driver {
+  worker: RunningWorker;
+  /** Hands the work out at once; resolves with what comes back, if anything ever does. */
+  invoke(payload: object, sending: Sending): Promise<Outcome>;
+  /** What the platform does when the caller wants it no more. */
+  cancel?(id: string): void;
+  /** Resolves with the first that is told. */
+  progress?(id: string): Promise<{ step: number; steps: number }>;
+}
+
+/** What not every platform has. */
+type Feature =
+  | "time limit"
+  | "cancel"
+  | "largest answer"
+  | "one run for two at once"
+  | "one run for two in turn"
+  | "progress"
+  | "trace";
+
+export interface Platform {
+  name: string;
+  start(settings: Record<string, string>, atEnd: (stop: () => unknown) => void): Promise<Driver>;
+  /** What the platform has not, and why. */
+  lacks: Partial<Record<Feature, string>>;
+  /** A failure that may pass is told to the caller, or the platform brings the work again by itself. */
+  retryable: "told" | "brought again";
+  /** Work that a worker had to leave is told to the caller, or the platform gives it to another worker. */
+  interrupted: "told" | "left";
+  /** The field of log lines that holds the caller's trace. */
+  traceField?: string;
+}
+
+const SHARED = { ENGINE: "emulator", COMFYUI_COMMAND: "" };
+const COLD = { ...SHARED, COMFYUI_ARGS: "--step-delay 10 --fault boot-delay=1000", SHUTDOWN_GRACE_SECONDS: "20" };
+/** With little time, for an invocation and for the end. */
+const HASTY = {
+  ...SHARED,
+  COMFYUI_ARGS: "--step-delay 10",
+  INVOCATION_TIMEOUT_SECONDS: "2",
+  SHUTDOWN_GRACE_SECONDS: "0.5",
+};
+/** Half a minute. */
+const ENDLESS = slowTxt2Img({ steps: 3_000 });
+const TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+const POISON: readonly (readonly [name: string, payload: object, code: string])[] = [
+  ["nothing", {}, "invalid_request"],
+  ["an unknown node", { prompt: { "1": { class_type: "NoSuchNode", inputs: {} } } }, "invalid_workflow"],
+  ["an unknown sampler", quickTxt2Img({ sampler_name: "nope" }), "unknown_sampler"],
+];
+
+/** Of a body that carries its pictures, in our own form or A1111's. */
+export function inlinePictures({ outputs, images }: Record<string, unknown>): Buffer[] {
+  const texts = (outputs as { data: string }[] | undefined)?.map(({ data }) => data) ?? (images as string[]);
+  return texts.map((data) => Buffer.from(data, "base64"));
+}
+
+export function adapterContract(platform: Platform): void {
+  describe(`${platform.name}: an invocation`, () => {
+    const driver = sharedDriver(platform, COLD);
+    const { having, colourOf, queued, runsOf } = tools(platform, driver);
+
+    test("that comes while the engine starts is served when it is up", async () => {
+      expect(driver().worker.log.some(({ message }) => message === "engine ready")).toBe(false);
+      expect(await colourOf("early", 0x102030)).toEqual([0x10, 0x20, 0x30]);
+    });
+
+    test("is answered with its result, under the id that it came with", async () => {
+      const outcome = await driver().invoke({ prompt: colourGraph(0x405060) }, { id: "named" });
+      expect(outcome).toMatchObject({ status: "succeeded", id: "named", pictures: [expect.any(Buffer)] });
+      expect(runsOf("named")).toBe(1);
+    });
+
+    test("may be A1111's request", async () => {
+      const outcome = await driver().invoke(quickTxt2Img(), { id: "a1111" });
+      expect(outcome).toMatchObject({ status: "succeeded" });
+      const { pictures } = outcome as { pictures: Buffer[] };
+      expect(await Promise.all(pictures.map(decode))).toMatchObject([{ width: 64, height: 64 }]);
+    });
+
+    test("gets its own answer among others that come at once", async () => {
+      const colours = [0x010203, 0x040506, 0x070809];
+      const answers = await Promise.all(colours.map((colour, index) => colourOf(`among-${index}`, colour)));
+      expect(answers).toEqual([
+        [1, 2, 3],
+        [4, 5, 6],
+        [7, 8, 9],
+      ]);
+    });
+
+    test.each(POISON)("F3: with %s fails for good by a code, and the engine serves on", async (name, payload, code) => {
+      const id = `poison-${name.replaceAll(" ", "-")}`;
+      const engine = driver().worker.enginePid();
+      expect(await driver().invoke(payload, { id })).toMatchObject({ status: "failed", code, retryable: false });
+      expect(runsOf(id)).toBe(0);
+      expect(await colourOf(`after-${id}`, 1)).toEqual([0, 0, 1]);
+      expect(driver().worker.enginePid()).toBe(engine);
+    });
+
+    test(`F8: whose engine dies is ${platform.retryable === "told" ? "told to be retryable" : platform.retryable}, and the next one is served`, async () => {
+      const outcome = driver().invoke(slowTxt2Img({ steps: 100 }), { id: "crashed" });
+      await queued("crashed");
+      process.kill(-driver().worker.enginePid(), "SIGKILL");
+      expect(await outcome).toMatchObject(
+        platform.retryable === "told"
+          ? { status: "failed", code: "comfyui_exited", retryable: true }
+          : { status: "succeeded" },
+      );
+      expect(runsOf("crashed")).toBe(platform.retryable === "told" ? 1 : 2);
+      expect(await colourOf("after-crash", 1)).toEqual([0, 0, 1]);
+    });
+
+    having("time limit")("F7: is interrupted when the platform's time for it is over", async () => {
+      const startedAt = performance.now();
+      const outcome = await driver().invoke(ENDLESS, { id: "limited", timeoutMs: 2_500 });
+      expect(outcome).toMatchObject({ status: "failed", code: "deadline_exceeded", retryable: false });
+      expect(performance.now() - startedAt).toBeLessThan(6_000);
+    });
+
+    having("cancel")("F11: that is cancelled is interrupted, and the next one is served at once", async () => {
+      const { invoke, cancel, worker } = driver();
+      // Who has left is told nothing, if the platform can tell it at all.
+      invoke(ENDLESS, { id: "unwanted" }).catch(() => {});
+      await queued("unwanted");
+      cancel!("unwanted");
+      await worker.logged(({ invocationId, code }) => invocationId === "unwanted" && code === "cancelled");
+      const startedAt = performance.now();
+      expect(await colourOf("after-cancel", 1)).toEqual([0, 0, 1]);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+    });
+
+    test(`F16: with an answer of 13 MB ${platform.lacks["largest answer"] ? "is answered" : "fails by a code, and says what helps"}`, async () => {
+      const outcome = await driver().invoke({ prompt: hugeTextGraph() }, { id: "huge" });
+      expect(outcome).toMatchObject(
+        platform.lacks["largest answer"]
+          ? { status: "succeeded" }
+          : {
+              status: "failed",
+              code: "output_too_large",
+              retryable: false,
+              message: expect.stringContaining("S3_BUCKET"),
+            },
+      );
+    });
+
+    having("one run for two at once")("F2: that comes twice at once runs once, and both have its result", async () => {
+      const twice = [1, 2].map(() => driver().invoke(slowTxt2Img({ steps: 50 }), { id: "twice" }));
+      const [one, two] = await Promise.all(twice);
+      expect(one).toMatchObject({ status: "succeeded" });
+      expect(two).toEqual(one);
+      expect(await colourOf("after-twice", 1)).toEqual([0, 0, 1]);
+      expect(runsOf("twice")).toBe(1);
+    });
+
+    having("one run for two in turn")("F1: that comes again has the result that stands", async () => {
+      const first = await driver().invoke({ prompt: colourGraph(2) }, { id: "again" });
+      expect(await driver().invoke({ prompt: colourGraph(2) }, { id: "again" })).toEqual(first);
+      expect(await colourOf("after-again", 1)).toEqual([0, 0, 1]);
+      expect(runsOf("again")).toBe(1);
+    });
+
+    having("progress")("tells its steps before it ends", async () => {
+      const outcome = driver().invoke(slowTxt2Img({ steps: 250 }), { id: "watched" });
+      const { step, steps } = await driver().progress!("watched");
+      expect(steps).toBe(250);
+      expect(step).toBeGreaterThan(0);
+      expect(step).toBeLessThan(250);
+      expect(await outcome).toMatchObject({ status: "succeeded" });
+    });
+
+    having("trace")("has its caller's trace in its log lines", async () => {
+      await driver().invoke({ prompt: colourGraph(3) }, { id: "traced", trace: TRACE });
+      const lines = driver().worker.log.filter(({ invocationId }) => invocationId === "traced");
+      expect(lines.map((line) => line[platform.traceField!])).toEqual(lines.map(() => TRACE));
+      expect(lines.length).toBeGreaterThan(1);
+    });
+
+    test("F13: that runs when SIGTERM comes is finished and answered, and no other is run", async () => {
+      const { invoke, worker } = driver();
+      const outcome = invoke(slowTxt2Img({ steps: 150 }), { id: "last" });
+      await queued("last");
+      worker.process.kill("SIGTERM");
+      await worker.logged(({ message }) => message === "shutting down");
+      // Whether it is refused or never taken is the platform's.
+      invoke({ prompt: colourGraph(1) }, { id: "too-late" }).catch(() => {});
+      expect(await outcome).toMatchObject({ status: "succeeded" });
+      expect(await worker.exited).toBe(0);
+      expect(runsOf("too-late")).toBe(0);
+    });
+  });
+
+  describe(`${platform.name}: an invocation without end`, () => {
+    const driver = sharedDriver(platform, HASTY);
+    const { colourOf, queued } = tools(platform, driver);
+    beforeAll(() => driver().worker.logged(({ message }) => message === "engine ready"));
+
+    test("F7: is interrupted when the operator's time is over, and the next one is served", async () => {
+      const outcome = await driver().invoke(ENDLESS, { id: "endless" });
+      expect(outcome).toMatchObject({ status: "failed", code: "deadline_exceeded", retryable: false });
+      expect(await colourOf("after-endless", 1)).toEqual([0, 0, 1]);
+    });
+
+    test(`F13: is ${platform.interrupted} when the time after SIGTERM is over`, async () => {
+      const { invoke, worker } = driver();
+      const outcome = invoke(ENDLESS, { id: "interrupted" });
+      await queued("interrupted");
+      worker.process.kill("SIGTERM");
+      expect(await worker.exited).toBe(0);
+      // What was sent last may still be on its way.
+      expect(await Promise.race([outcome, sleep(500, "left")])).toEqual(
+        platform.interrupted === "left"
+          ? "left"
+          : { status: "failed", code: "draining", retryable: true, message: expect.any(String) },
+      );
+    });
+  });
+}
+
+/** One process for the tests of a block. */
+function sharedDriver(platform: Platform, settings: Record<string, string>): () => Driver {
+  let driver: Driver | undefined;
+  const stops: (() => unknown)[] = [];
+  beforeAll(async () => {
+    driver = await platform.start(settings, (stop) => stops.push(stop));
+  });
+  afterAll(async () => {
+    for (const stop of stops.reverse()) await stop();
+  });
+  return () => driver!;
+}
+
+function tools({ lacks }: Platform, driver: () => Driver) {
+  const isQueued = (id: string) => (line: { message: string; invocationId?: unknown }) =>
+    line.message === "prompt queued" && line.invocationId === id;
+  return {
+    /** A test for platforms that have it; for others, a test that is left out for the reason. */
+    having: (feature: Feature) => (name: string, body: () => Promise<void>) =>
+      lacks[feature] === undefined ? test(name, body) : test.skip(`${name} (not here: ${lacks[feature]})`, body),
+    /** The picture's first pixel. */
+    colourOf: async (id: string, colour: number) => {
+      const outcome = await driver().invoke({ prompt: colourGraph(colour) }, { id });
+      expect(outcome).toMatchObject({ status: "succeeded", pictures: [expect.any(Buffer)] });
+      const { pictures } = outcome as { pictures: Buffer[] };
+      return [...(await decode(pictures[0]!)).data.subarray(0, 3)];
+    },
+    queued: (id: string) => driver().worker.logged(isQueued(id)),
+    runsOf: (id: string) => driver().worker.log.filter(isQueued(id)).length,
+  };
+}
+
+/** A short request for 13 million letters. */
+function hugeTextGraph() {
+  const doublings = Array.from({ length: 7 }, (_, index) => [
+    `${index + 2}`,
+    {
+      class_type: "StringConcatenate",
+      inputs: { string_a: [`${index + 1}`, 0], string_b: [`${index + 1}`, 0], delimiter: "" },
+    },
+  ]);
+  return {
+    "1": { class_type: "PrimitiveString", inputs: { value: "x".repeat(100_000) } },
+    ...Object.fromEntries(doublings),
+    "9": { class_type: "PreviewAny", inputs: { source: ["8", 0] } },
+  };
+}
