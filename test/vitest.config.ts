@@ -19,6 +19,9 @@ export default defineConfig({
           name: "contract",
           root: ".",
           include: ["test/contract/**/*.test.ts"],
+          // They wait more than they work.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },

@@ -27,7 +27,7 @@ adapterContract({
       cancel: (id) => callers.get(id)!.abort(),
       progress: async () => {
         await endpoint.sampling();
-        const { state } = (await (await fetch(`${endpoint.url}/sdapi/v1/progress`)).json()) as {
+        const { state } = (await (await fetch(`${endpoint.url}/sdapi/v1/progress?skip_current_image=true`)).json()) as {
           state: { sampling_step: number; sampling_steps: number };
         };
         return { step: state.sampling_step, steps: state.sampling_steps };
