@@ -1,6 +1,6 @@
 /** Whoever calls over HTTP; by the route that takes every form of payload. */
 import { startEndpoint } from "../support/endpoint.ts";
-import { adapterContract, inlinePictures, type Outcome } from "./adapter-contract.ts";
+import { adapterContract, inlineOutputs, type Outcome } from "./adapter-contract.ts";
 
 adapterContract({
   name: "http",
@@ -38,7 +38,7 @@ adapterContract({
 
 async function read(response: Response): Promise<Outcome> {
   const body = (await response.json()) as Record<string, unknown>;
-  if (response.ok) return { status: "succeeded", id: body["id"] as string | undefined, pictures: inlinePictures(body) };
+  if (response.ok) return { status: "succeeded", id: body["id"] as string | undefined, outputs: inlineOutputs(body) };
   const { code, message, retryable } = body["error"] as { code: string; message: string; retryable: boolean };
   return { status: "failed", code, message, retryable };
 }

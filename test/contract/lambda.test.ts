@@ -1,7 +1,7 @@
 /** AWS Lambda's Runtime API. */
 import { startWorker } from "../support/endpoint.ts";
 import { startLambdaRuntime } from "../support/lambda-runtime.ts";
-import { adapterContract, inlinePictures } from "./adapter-contract.ts";
+import { adapterContract, inlineOutputs } from "./adapter-contract.ts";
 
 const EACH_ITS_OWN = "Lambda gives each request an id of its own";
 
@@ -29,7 +29,7 @@ adapterContract({
         });
         const body = answer as Record<string, unknown>;
         if (kind === "response")
-          return { status: "succeeded", id: body["id"] as string | undefined, pictures: inlinePictures(body) };
+          return { status: "succeeded", id: body["id"] as string | undefined, outputs: inlineOutputs(body) };
         const {
           errorType: code,
           errorMessage: message,

@@ -2,12 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startWorker } from "../support/endpoint.ts";
 import { type Answer, handsOut, startJobServer } from "../support/job-server.ts";
-import { adapterContract, inlinePictures, type Outcome } from "./adapter-contract.ts";
-
-interface Answered {
-  output?: Record<string, unknown>;
-  error?: string;
-}
+import { adapterContract } from "./adapter-contract.ts";
+import { readRunpod } from "./runpod-result.ts";
 
 adapterContract({
   name: "runpod",
@@ -36,7 +32,7 @@ adapterContract({
       worker,
       invoke: async (payload, { id, timeoutMs }) => {
         jobs.add({ id, input: payload, ...(timeoutMs !== undefined && { policy: { executionTimeout: timeoutMs } }) });
-        return read(await posted(id, ({ status }) => status !== "IN_PROGRESS"));
+        return readRunpod(await posted(id, ({ status }) => status !== "IN_PROGRESS"));
       },
       cancel: (id) => stops.add(id),
       progress: async (id) => {
@@ -46,13 +42,6 @@ adapterContract({
     };
   },
 });
-
-function read({ output = {}, error }: Answered): Outcome {
-  if (error === undefined)
-    return { status: "succeeded", id: output["id"] as string | undefined, pictures: inlinePictures(output) };
-  const { code, retryable } = output as { code: string; retryable: boolean };
-  return { status: "failed", code, message: error, retryable };
-}
 
 /** What polls are answered with: all that waits, or nothing after two seconds. */
 class Handout<Item> {

@@ -53,9 +53,9 @@ async function documentOf(aws: Aws, id: string, exited: Promise<unknown>): Promi
 async function read(aws: Aws, document: Document): Promise<Outcome> {
   const { id, status } = document;
   if (status === "failed") return { status, ...document.error };
-  const pictures = document.outputs.map(async ({ key }) => {
+  const outputs = document.outputs.map(async ({ key }) => {
     const response = await fetch(`http://127.0.0.1:${aws.fauxqs.port}/${BUCKET}/${key}`);
     return Buffer.from(await response.arrayBuffer());
   });
-  return { status, id, pictures: await Promise.all(pictures) };
+  return { status, id, outputs: await Promise.all(outputs) };
 }
