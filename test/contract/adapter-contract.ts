@@ -1,56 +1,9 @@
 /** What holds for an invocation on every platform: each behaviour is written once, and runs through each adapter's own wire. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { RunningWorker } from "../support/endpoint.ts";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { colourGraph, quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
-
-/** What the platform's caller learns. */
-export type Outcome =
-  | { status: "succeeded"; id: string | undefined; outputs: Buffer[] }
-  | { status: "failed"; code: string; message: string; retryable: boolean };
-
-export interface Sending {
-  id: string;
-  /** The platform's own time limit, in milliseconds. */
-  timeoutMs?: number;
-  /** The caller's trace. */
-  trace?: string;
-}
-
-/** A worker, and the platform that brings it work. */
-export interface Driver {
-  worker: RunningWorker;
-  /** Hands the work out at once; resolves with what comes back, if anything ever does. */
-  invoke(payload: object, sending: Sending): Promise<Outcome>;
-  /** What the platform does when the caller wants it no more. */
-  cancel?(id: string): void;
-  /** Resolves with the first that is told. */
-  progress?(id: string): Promise<{ step: number; steps: number }>;
-}
-
-/** What not every platform has. */
-type Feature =
-  | "time limit"
-  | "cancel"
-  | "largest answer"
-  | "one run for two at once"
-  | "one run for two in turn"
-  | "progress"
-  | "trace";
-
-export interface Platform {
-  name: string;
-  start(settings: Record<string, string>, atEnd: (stop: () => unknown) => void): Promise<Driver>;
-  /** What the platform has not, and why. */
-  lacks: Partial<Record<Feature, string>>;
-  /** A failure that may pass is told to the caller, or the platform brings the work again by itself. */
-  retryable: "told" | "brought again";
-  /** Work that a worker had to leave is told to the caller, or the platform gives it to another worker. */
-  interrupted: "told" | "left";
-  /** The field of log lines that holds the caller's trace. */
-  traceField?: string;
-}
+import type { Driver, Feature, Outcome, Platform } from "./driver.ts";
 
 const SHARED = { ENGINE: "emulator", COMFYUI_COMMAND: "" };
 const COLD = { ...SHARED, COMFYUI_ARGS: "--step-delay 10 --fault boot-delay=500", SHUTDOWN_GRACE_SECONDS: "20" };
@@ -61,6 +14,7 @@ const HASTY = {
   INVOCATION_TIMEOUT_SECONDS: "2",
   SHUTDOWN_GRACE_SECONDS: "0.5",
 };
+const BROKEN = { ...SHARED, COMFYUI_ARGS: "--fault boot-exit=1", COMFYUI_MAX_RESTARTS: "0" };
 /** Half a minute. */
 const ENDLESS = slowTxt2Img({ steps: 3_000 });
 /** Letters; more than any platform carries that has a limit. */
@@ -73,14 +27,6 @@ const POISON: readonly (readonly [code: string, payload: object, name: string])[
   ["unknown_sampler", quickTxt2Img({ sampler_name: "nope" }), "nope"],
 ];
 
-/** Of a body that carries its outputs, in our own form or A1111's. */
-export function inlineOutputs({ outputs, images }: Record<string, unknown>): Buffer[] {
-  if (outputs === undefined) return (images as string[]).map((data) => Buffer.from(data, "base64"));
-  return (outputs as { data?: string; text?: string }[]).map(({ data, text }) =>
-    text === undefined ? Buffer.from(data!, "base64") : Buffer.from(text),
-  );
-}
-
 export function adapterContract(platform: Platform): void {
   describe(`${platform.name}: an invocation`, () => {
     const driver = sharedDriver(platform, COLD);
@@ -89,6 +35,10 @@ export function adapterContract(platform: Platform): void {
     test("that comes while the engine starts is served when it is up", async () => {
       expect(driver().worker.log.some(({ message }) => message === "engine ready")).toBe(false);
       expect(await colourOf("early", 0x102030)).toEqual([0x10, 0x20, 0x30]);
+      const order = ["invocation received", "engine ready"].map((text) =>
+        driver().worker.log.findIndex(({ message }) => message === text),
+      );
+      expect(order[0]! < order[1]! ? "taken" : "left").toBe(platform.early);
     });
 
     test("is answered with its result, under the id that it came with", async () => {
@@ -241,20 +191,33 @@ export function adapterContract(platform: Platform): void {
       await queued("interrupted");
       worker.process.kill("SIGTERM");
       expect(await worker.exited).toBe(0);
-      // What was sent last may still be on its way.
-      expect(await Promise.race([outcome, sleep(500, "left")])).toEqual(
+      expect(await orLeft(outcome)).toEqual(
         platform.interrupted === "left"
           ? "left"
           : { status: "failed", code: "draining", retryable: true, message: expect.any(String) },
       );
     });
   });
+
+  test(`${platform.name}: F8: an invocation whose engine never starts is ${platform.early === "taken" ? "told so" : "left to another worker"}, and the worker ends with 1`, async () => {
+    const { invoke, worker } = await platform.start(BROKEN, onTestFinished);
+    const outcome = invoke({ prompt: colourGraph(1) }, { id: "hopeless" });
+    expect(await worker.exited).toBe(1);
+    expect(await orLeft(outcome)).toEqual(
+      platform.early === "left"
+        ? "left"
+        : { status: "failed", code: "comfyui_start_failed", retryable: true, message: expect.any(String) },
+    );
+  });
 }
+
+/** What has come of it once its worker is gone; what was sent last may still be on its way. */
+const orLeft = (outcome: Promise<Outcome>) => Promise.race([outcome, sleep(500, "left")]);
 
 /** One process for the tests of a block. */
 function sharedDriver(platform: Platform, settings: Record<string, string>): () => Driver {
   let driver: Driver | undefined;
-  const stops: (() => unknown)[] = [];
+  const stops: (() => void | Promise<void>)[] = [];
   beforeAll(async () => {
     driver = await platform.start(settings, (stop) => stops.push(stop));
   });

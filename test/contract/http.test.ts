@@ -1,9 +1,11 @@
 /** Whoever calls over HTTP; by the route that takes every form of payload. */
 import { startEndpoint } from "../support/endpoint.ts";
-import { adapterContract, inlineOutputs, type Outcome } from "./adapter-contract.ts";
+import { adapterContract } from "./adapter-contract.ts";
+import { inlineOutputs, type Outcome } from "./driver.ts";
 
 adapterContract({
   name: "http",
+  early: "taken",
   retryable: "told",
   interrupted: "told",
   traceField: "traceparent",

@@ -1,12 +1,14 @@
 /** AWS Lambda's Runtime API. */
 import { startWorker } from "../support/endpoint.ts";
 import { startLambdaRuntime } from "../support/lambda-runtime.ts";
-import { adapterContract, inlineOutputs } from "./adapter-contract.ts";
+import { adapterContract } from "./adapter-contract.ts";
+import { inlineOutputs } from "./driver.ts";
 
 const EACH_ITS_OWN = "Lambda gives each request an id of its own";
 
 adapterContract({
   name: "lambda",
+  early: "left",
   retryable: "told",
   interrupted: "told",
   traceField: "traceId",

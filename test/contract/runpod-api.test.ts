@@ -7,6 +7,7 @@ const EACH_FOR_ITSELF = "each request is answered for itself, whatever its id";
 
 adapterContract({
   name: "runpod-api",
+  early: "taken",
   retryable: "told",
   interrupted: "told",
   lacks: {

@@ -1,4 +1,4 @@
-import { inlineOutputs, type Outcome } from "./adapter-contract.ts";
+import { inlineOutputs, type Outcome } from "./driver.ts";
 
 interface Result {
   output?: Record<string, unknown>;

@@ -7,6 +7,7 @@ import { readRunpod } from "./runpod-result.ts";
 
 adapterContract({
   name: "runpod",
+  early: "left",
   retryable: "told",
   interrupted: "left",
   lacks: {

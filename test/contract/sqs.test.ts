@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Aws, BUCKET, startAws } from "../support/aws.ts";
 import { startWorker } from "../support/endpoint.ts";
-import { adapterContract, type Outcome } from "./adapter-contract.ts";
+import { adapterContract } from "./adapter-contract.ts";
+import type { Outcome } from "./driver.ts";
 
 type Document =
   | { id: string; status: "succeeded"; outputs: { key: string }[] }
@@ -10,6 +11,7 @@ type Document =
 
 adapterContract({
   name: "sqs",
+  early: "left",
   retryable: "brought again",
   interrupted: "left",
   traceField: "traceparent",
