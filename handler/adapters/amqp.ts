@@ -43,6 +43,7 @@ const ATTEMPT_HEADER = "x-comfy-endpoint-attempt";
 /** Would send copies to the sender's other queues again; and is in our own count already. */
 const BROKERS_HEADERS = ["CC", "x-delivery-count"];
 const HEARTBEAT_SECONDS = 30;
+const MAX_RECONNECT_PAUSE_MS = 10_000;
 
 export const amqp: Adapter = {
   async start(context) {
@@ -70,7 +71,11 @@ class AmqpWorker implements Intake {
     this.#context = context;
     const { S3_BUCKET: bucket, S3_PREFIX: prefix } = config;
     this.#results = bucket === undefined ? undefined : new Results(bucket, prefix, openStore);
-    this.#connection = new Connection({ url: settings.AMQP_URL, heartbeat: HEARTBEAT_SECONDS });
+    this.#connection = new Connection({
+      url: settings.AMQP_URL,
+      heartbeat: HEARTBEAT_SECONDS,
+      retryHigh: MAX_RECONNECT_PAUSE_MS,
+    });
     this.#connection.on("error", (error) => {
       log.warn({ err: error }, "no connection to the broker; trying again until there is one");
       this.#lose(error);
