@@ -43,7 +43,7 @@ const ATTEMPT_HEADER = "x-comfy-endpoint-attempt";
 /** Would send copies to the sender's other queues again; and is in our own count already. */
 const BROKERS_HEADERS = ["CC", "x-delivery-count"];
 const HEARTBEAT_SECONDS = 30;
-const MAX_RECONNECT_PAUSE_MS = 10_000;
+const MAX_RECONNECT_PAUSE_MS = 5_000;
 
 export const amqp: Adapter = {
   async start(context) {

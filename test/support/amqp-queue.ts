@@ -69,7 +69,8 @@ export async function connectSender(
     dead: () => next(".dead"),
     count,
     has: async (wanted, beside) => {
-      while ((await count(beside)) !== wanted) await pause();
+      // A waiting queue is not there before it is needed.
+      while ((await count(beside).catch(() => 0)) !== wanted) await pause();
     },
     declare,
   };
