@@ -43,7 +43,7 @@ const ATTEMPT_HEADER = "x-comfy-endpoint-attempt";
 /** Would send copies to the sender's other queues again; and is in our own count already. */
 const BROKERS_HEADERS = ["CC", "x-delivery-count"];
 const HEARTBEAT_SECONDS = 30;
-const MAX_RECONNECT_PAUSE_MS = 5_000;
+const MAX_PAUSE_MS = 5_000;
 
 export const amqp: Adapter = {
   async start(context) {
@@ -74,12 +74,9 @@ class AmqpWorker implements Intake {
     this.#connection = new Connection({
       url: settings.AMQP_URL,
       heartbeat: HEARTBEAT_SECONDS,
-      retryHigh: MAX_RECONNECT_PAUSE_MS,
+      retryHigh: MAX_PAUSE_MS,
     });
-    this.#connection.on("error", (error) => {
-      log.warn({ err: error }, "no connection to the broker; trying again until there is one");
-      this.#lose(error);
-    });
+    this.#connection.on("error", (error) => this.#lose(error, "no connection to the broker"));
     this.#connection.on("connection", () => log.info("connected to the broker"));
     this.#publisher = this.#connection.createPublisher({ confirm: true });
     void this.#consume();
@@ -103,25 +100,20 @@ class AmqpWorker implements Intake {
   async #consume(): Promise<void> {
     const { endpoint, log } = this.#context;
     const { signal } = this.#stopping;
-    const isServing = await endpoint.whenServing(signal).then(
-      () => true,
-      () => false,
-    );
-    if (!isServing || signal.aborted) return;
+    await endpoint.whenServing(signal).catch(() => this.stop());
+    if (signal.aborted) return;
     const atOnce = endpoint.capacity;
     const { AMQP_QUEUE: queue } = this.#settings;
     this.#consumer = this.#connection.createConsumer(
       { queue, queueOptions: { passive: true }, qos: { prefetchCount: atOnce }, concurrency: atOnce },
-      (message) => withLogContext({ messageId: message.messageId }, () => this.#take(message)),
+      (message) => withLogContext(logFields(message), () => this.#take(message)),
     );
-    this.#consumer.on("error", (error) => {
-      log.warn({ err: error, queue }, "no messages come from the broker; trying again until they do");
-      this.#lose(error);
-    });
+    this.#consumer.on("error", (error) => this.#lose(error, `no messages come from ${queue}`));
     this.#consumer.on("ready", () => log.info({ queue }, "taking messages"));
   }
 
-  #lose(cause: unknown): void {
+  #lose(cause: unknown, what: string): void {
+    this.#context.log.warn({ err: cause }, `${what}; trying again until that is mended`);
     this.#lost.abort(
       new EndpointError("lease_lost", "the connection to the broker is lost, and the message with it", { cause }),
     );
@@ -134,7 +126,7 @@ class AmqpWorker implements Intake {
     const lost = this.#lost.signal;
     const id = idOf(message);
     const attempt = attemptOf(message);
-    const outcome = await this.#run(message, { id, attempt, lost });
+    const outcome = await this.#run(message, id, attempt, lost);
     if (outcome === undefined) return ConsumerStatus.ACK;
     // A lost message is somebody else's already, whatever is said of it here.
     if (lost.aborted) return ConsumerStatus.REQUEUE;
@@ -149,10 +141,7 @@ class AmqpWorker implements Intake {
   }
 
   /** @returns undefined for a message without work. */
-  async #run(
-    message: AsyncMessage,
-    { id, attempt, lost }: { id: string; attempt: number; lost: AbortSignal },
-  ): Promise<Outcome | undefined> {
+  async #run(message: AsyncMessage, id: string, attempt: number, lost: AbortSignal): Promise<Outcome | undefined> {
     const { endpoint, log } = this.#context;
     let body: string;
     try {
@@ -187,10 +176,8 @@ class AmqpWorker implements Intake {
       case "interrupted":
         return ConsumerStatus.REQUEUE;
       case "busy":
-        await this.#postpone(message, attempt);
-        return ConsumerStatus.ACK;
       case "retry":
-        await this.#postpone(message, attempt + 1);
+        await this.#postpone(message, outcome.status === "busy" ? attempt : attempt + 1);
         return ConsumerStatus.ACK;
     }
   }
@@ -220,6 +207,11 @@ class AmqpWorker implements Intake {
     await this.#publisher.send(envelope, body);
   }
 }
+
+const logFields = ({ messageId, headers }: AsyncMessage) => ({
+  messageId,
+  ...(typeof headers?.["traceparent"] === "string" && { traceparent: headers["traceparent"] }),
+});
 
 /** Our own count; a quorum queue's; or at least that it came before. */
 function attemptOf({ headers, redelivered }: AsyncMessage): number {

@@ -126,6 +126,8 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
     await jobs.has(1, ".retry-5s");
     expect(await jobs.answer()).toMatchObject({ correlationId: "c", body: PICTURE });
     expect([await jobs.count(), await jobs.count(".answers"), await jobs.count(".dead")]).toEqual([0, 0, 0]);
+    const runs = worker.log.filter(({ message }) => message === "prompt queued");
+    expect(runs).toEqual(Array(2).fill(expect.objectContaining({ traceparent: "00-1-2-01" })));
   });
 
   test("a message that never succeeds is given up after AMQP_MAX_ATTEMPTS", async () => {
@@ -225,7 +227,7 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
   test("a queue that is not there is waited for, and named in the log", async () => {
     const jobs = await sender({ isDeclared: false });
     const worker = await startEndpoint(jobs.settings);
-    const { level, err } = await worker.logged(({ message }) => message.startsWith("no messages come"));
+    const { level, err } = await worker.logged(({ message }) => message.startsWith("no messages come from"));
     expect({ level, text: JSON.stringify(err) }).toEqual({ level: "warn", text: expect.stringContaining(jobs.queue) });
     await jobs.declare();
     await jobs.send(quick());
@@ -247,6 +249,9 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
     await jobs.send(quick());
     expect(await jobs.answer()).toMatchObject({ body: SUCCESS });
     expect(JSON.stringify(worker.log)).not.toContain("guest:guest");
+    await own.stop();
+    worker.process.kill("SIGTERM");
+    expect(await worker.exited).toBe(0);
   });
 
   test("a message that the broker takes back after its consumer_timeout is interrupted, and comes again", async () => {
