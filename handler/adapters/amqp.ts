@@ -11,7 +11,7 @@ import { withLogContext } from "../log.ts";
 import { Results } from "../outputs/results.ts";
 import type { Setting } from "../settings.ts";
 import type { Adapter, AdapterContext, Intake } from "./adapter.ts";
-import { patiently } from "./aws/patiently.ts";
+import { type Patience, patiently } from "./aws/patiently.ts";
 import { type Outcome, runMessage } from "./aws/run-message.ts";
 
 export const SETTINGS = {
@@ -106,7 +106,10 @@ class AmqpWorker implements Intake {
     const { AMQP_QUEUE: queue } = this.#settings;
     this.#consumer = this.#connection.createConsumer(
       { queue, queueOptions: { passive: true }, qos: { prefetchCount: atOnce }, concurrency: atOnce },
-      (message) => withLogContext(logFields(message), () => this.#take(message)),
+      (message) => {
+        const { messageId, headers } = message;
+        return withLogContext({ messageId, traceparent: headers?.["traceparent"] }, () => this.#take(message));
+      },
     );
     this.#consumer.on("error", (error) => this.#lose(error, `no messages come from ${queue}`));
     this.#consumer.on("ready", () => log.info({ queue }, "taking messages"));
@@ -123,17 +126,21 @@ class AmqpWorker implements Intake {
   /** @returns what the broker is told. Never throws. */
   async #take(message: AsyncMessage): Promise<ConsumerStatus> {
     const { log } = this.#context;
-    const lost = this.#lost.signal;
+    const patience = { signal: this.#lost.signal, leaving: this.#stopping.signal, log };
     const id = idOf(message);
     const attempt = attemptOf(message);
-    const outcome = await this.#run(message, id, attempt, lost);
+    const outcome = await this.#run(message, id, attempt, patience);
     if (outcome === undefined) return ConsumerStatus.ACK;
     // A lost message is somebody else's already, whatever is said of it here.
-    if (lost.aborted) return ConsumerStatus.REQUEUE;
+    if (patience.signal.aborted) return ConsumerStatus.REQUEUE;
     try {
       // An answer that the broker refuses is not worth another run.
-      const settle = () => this.#settle({ ...message, messageId: message.messageId ?? id }, outcome, attempt);
-      return await patiently(settle, { signal: lost, leaving: this.#stopping.signal, log }, () => true);
+      const named = { ...message, messageId: message.messageId ?? id };
+      return await patiently(
+        () => this.#settle(named, outcome, attempt),
+        patience,
+        () => true,
+      );
     } catch (error) {
       log.error({ err: error }, "the broker did not take the answer; the message comes again");
       return ConsumerStatus.REQUEUE;
@@ -141,28 +148,22 @@ class AmqpWorker implements Intake {
   }
 
   /** @returns undefined for a message without work. */
-  async #run(message: AsyncMessage, id: string, attempt: number, lost: AbortSignal): Promise<Outcome | undefined> {
-    const { endpoint, log } = this.#context;
-    let body: string;
+  async #run(message: AsyncMessage, id: string, attempt: number, patience: Patience): Promise<Outcome | undefined> {
+    const { endpoint } = this.#context;
+    const attemptLimit = async () => this.#settings.AMQP_MAX_ATTEMPTS;
+    const context = {
+      ...patience,
+      endpoint,
+      source: "amqp",
+      results: this.#results,
+      read: refusePointer,
+      attemptLimit,
+    };
     try {
-      body = textOf(message);
+      return (await runMessage({ id, body: textOf(message), attempt }, context))[0];
     } catch (error) {
       return { id, status: "failed", error: toErrorBody(toEndpointError(error)).error };
     }
-    const [outcome] = await runMessage(
-      { id, body, attempt },
-      {
-        endpoint,
-        source: "amqp",
-        results: this.#results,
-        read: refusePointer,
-        signal: lost,
-        leaving: this.#stopping.signal,
-        attemptLimit: async () => this.#settings.AMQP_MAX_ATTEMPTS,
-        log,
-      },
-    );
-    return outcome;
   }
 
   async #settle(message: AsyncMessage, outcome: Outcome, attempt: number): Promise<ConsumerStatus> {
@@ -188,7 +189,7 @@ class AmqpWorker implements Intake {
     const envelope = {
       routingKey: replyTo,
       contentType: "application/json",
-      ...((correlationId ?? messageId) !== undefined && { correlationId: correlationId ?? messageId }),
+      correlationId: correlationId ?? messageId!,
     };
     await this.#publisher.send(envelope, Buffer.from(withinLimit(answer, this.#settings.AMQP_MAX_REPLY_MB * 1e6)));
   }
@@ -207,11 +208,6 @@ class AmqpWorker implements Intake {
     await this.#publisher.send(envelope, body);
   }
 }
-
-const logFields = ({ messageId, headers }: AsyncMessage) => ({
-  messageId,
-  ...(typeof headers?.["traceparent"] === "string" && { traceparent: headers["traceparent"] }),
-});
 
 /** Our own count; a quorum queue's; or at least that it came before. */
 function attemptOf({ headers, redelivered }: AsyncMessage): number {

@@ -1,9 +1,14 @@
 /** The worker of a queue on a real RabbitMQ, with the emulator for an engine, whichever is under test. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { SETTINGS } from "../../handler/adapters/amqp.ts";
+import { settingsTable } from "../../handler/config.ts";
 import { connectSender, type Sender } from "../support/amqp-queue.ts";
 import { startAws } from "../support/aws.ts";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { colourGraph, longTextGraph, slowTxt2Img } from "../support/payloads.ts";
+import { ROOT } from "../support/source-files.ts";
 import { startProxy } from "../support/tcp-proxy.ts";
 import { type Broker, installRabbitMq, startBroker } from "./rabbitmq.ts";
 
@@ -115,6 +120,37 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
       });
       await jobs.has(0);
     });
+  });
+
+  test("its page: the settings are the code's, and the message, the answer and the dead letters are as it shows", async () => {
+    const page = readFileSync(join(ROOT, "docs/platforms/rabbitmq.md"), "utf8");
+    expect(page).toContain(settingsTable(SETTINGS));
+    const shown = [...page.matchAll(/^export (\w+)=/gm)].map(([, name]) => name);
+    const blocks = [...page.matchAll(/^```json\n([\s\S]*?)^```$/gm)].map(([, block]) => JSON.parse(block!));
+    const [queueArguments, message, failure] = blocks as [Record<string, string>, object, { error: object }];
+    const jobs = await sender({
+      queueArguments: { "x-dead-letter-exchange": queueArguments["x-dead-letter-exchange"] },
+    });
+    expect(shown).toEqual(Object.keys(jobs.settings).filter((name) => name.startsWith("AMQP_")));
+    expect(queueArguments["x-dead-letter-routing-key"]).toBe("jobs.dead");
+    await startEndpoint(jobs.settings);
+    await jobs.send(message);
+    expect(await jobs.answer()).toMatchObject({ body: SUCCESS });
+    await jobs.send(UNKNOWN_NODE, { messageId: "order-8" });
+    const { body } = await jobs.answer();
+    expect([body, body.error].map((part) => Object.keys(part!))).toEqual([failure, failure.error].map(Object.keys));
+  });
+
+  test("an answer goes straight to who waits for it on their own connection, and a quorum queue counts deliveries", async () => {
+    const jobs = await sender({ queueArguments: { "x-queue-type": "quorum" } });
+    const worker = await startEndpoint(jobs.settings);
+    expect(await jobs.ask(quick())).toMatchObject(SUCCESS);
+    await jobs.send(slowTxt2Img());
+    while (queued(worker) < 2) await seconds(0.05);
+    worker.process.kill("SIGKILL");
+    const second = await startEndpoint(jobs.settings);
+    expect(await jobs.answer()).toMatchObject({ body: PICTURE });
+    expect(await second.logged(({ message }) => message === "invocation received")).toMatchObject({ attempt: 2 });
   });
 
   test("a message whose ComfyUI is killed waits beside the queue, comes back, and succeeds", async () => {

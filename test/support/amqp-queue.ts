@@ -10,6 +10,8 @@ export interface Sender {
   send(body: unknown, properties?: Omit<Envelope, "routingKey">): Promise<void>;
   /** Sends a message that asks for no answer. */
   sendOnly(body: unknown): Promise<void>;
+  /** Sends, and resolves with the answer, which comes by no queue. */
+  ask(body: unknown): Promise<unknown>;
   /** The next answer. */
   answer(): Promise<Answer>;
   /** The next message that was given up. */
@@ -65,6 +67,12 @@ export async function connectSender(
     send: (body, properties = {}) =>
       publisher.send({ routingKey: queue, durable: true, replyTo: `${queue}.answers`, ...properties }, body),
     sendOnly: (body) => publisher.send({ routingKey: queue, durable: true }, body),
+    ask: async (body) => {
+      const client = connection.createRPCClient({ timeout: 20_000 });
+      const { body: answer } = await client.send({ routingKey: queue, durable: true }, body);
+      await client.close();
+      return answer;
+    },
     answer: async () => (await next(".answers")) as Answer,
     dead: () => next(".dead"),
     count,
