@@ -47,8 +47,7 @@ const MAX_PAUSE_MS = 5_000;
 
 export const amqp: Adapter = {
   async start(context) {
-    const settings = readSettings(SETTINGS, context.config.environment);
-    return new AmqpWorker(settings, context);
+    return new AmqpWorker(readSettings(SETTINGS, context.config.environment), context);
   },
 };
 
@@ -66,18 +65,17 @@ class AmqpWorker implements Intake {
   #closed: Promise<void> | undefined;
 
   constructor(settings: Settings, context: AdapterContext) {
-    const { config, openStore, log } = context;
     this.#settings = settings;
     this.#context = context;
-    const { S3_BUCKET: bucket, S3_PREFIX: prefix } = config;
-    this.#results = bucket === undefined ? undefined : new Results(bucket, prefix, openStore);
+    const { S3_BUCKET: bucket, S3_PREFIX: prefix } = context.config;
+    this.#results = bucket === undefined ? undefined : new Results(bucket, prefix, context.openStore);
     this.#connection = new Connection({
       url: settings.AMQP_URL,
       heartbeat: HEARTBEAT_SECONDS,
       retryHigh: MAX_PAUSE_MS,
     });
     this.#connection.on("error", (error) => this.#lose(error, "no connection to the broker"));
-    this.#connection.on("connection", () => log.info("connected to the broker"));
+    this.#connection.on("connection", () => context.log.info("connected to the broker"));
     this.#publisher = this.#connection.createPublisher({ confirm: true });
     void this.#consume();
   }
@@ -184,13 +182,9 @@ class AmqpWorker implements Intake {
   }
 
   /** To who asked for it. */
-  async #reply({ replyTo, correlationId, messageId }: AsyncMessage, answer: unknown): Promise<void> {
-    if (replyTo === undefined) return;
-    const envelope = {
-      routingKey: replyTo,
-      contentType: "application/json",
-      correlationId: correlationId ?? messageId!,
-    };
+  async #reply({ replyTo: routingKey, correlationId, messageId }: AsyncMessage, answer: unknown): Promise<void> {
+    if (routingKey === undefined) return;
+    const envelope = { routingKey, contentType: "application/json", correlationId: correlationId ?? messageId! };
     await this.#publisher.send(envelope, Buffer.from(withinLimit(answer, this.#settings.AMQP_MAX_REPLY_MB * 1e6)));
   }
 

@@ -1,5 +1,7 @@
 /** The worker of a queue on a real RabbitMQ, with the emulator for an engine, whichever is under test. */
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { SETTINGS } from "../../handler/adapters/amqp.ts";
@@ -288,6 +290,31 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
     await own.stop();
     worker.process.kill("SIGTERM");
     expect(await worker.exited).toBe(0);
+  });
+
+  test("a worker needs no more permissions than its page names", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "permissions-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const all = { configure: ".*", read: ".*", write: ".*" };
+    const few = { configure: "^jobs-.*\\.retry-.*$", read: "^jobs-[^.]*(\\.retry-.*)?$", write: "^amq\\.default$" };
+    const definitions = {
+      vhosts: [{ name: "/" }],
+      users: ["guest", "worker"].map((name) => ({ name, password: name, tags: "" })),
+      permissions: [
+        { user: "guest", vhost: "/", ...all },
+        { user: "worker", vhost: "/", ...few },
+      ],
+    };
+    await writeFile(join(folder, "definitions.json"), JSON.stringify(definitions));
+    const own = await startBroker(root!, onTestFinished, [`load_definitions = ${join(folder, "definitions.json")}`]);
+    const jobs = await connectSender(own.url, onTestFinished);
+    const worker = await startEndpoint({ ...jobs.settings, AMQP_URL: own.url.replace("guest:guest", "worker:worker") });
+    await jobs.send(slowTxt2Img({ steps: 100 }));
+    await running(worker);
+    process.kill(worker.enginePid(), "SIGKILL");
+    expect(await jobs.answer()).toMatchObject({ body: PICTURE });
+    await jobs.send(UNKNOWN_NODE);
+    await jobs.dead();
   });
 
   test("a message that the broker takes back after its consumer_timeout is interrupted, and comes again", async () => {
