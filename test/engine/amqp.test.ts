@@ -247,7 +247,7 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
     expect(workers.reduce((sum, worker) => sum + queued(worker), 0)).toBe(3);
   });
 
-  test("a message id that has its result is answered from it", async () => {
+  test("a message id that has its result is answered from it; a correlation id is none", async () => {
     const jobs = await sender();
     const { settings: bucket, read } = await startAws();
     const { SQS_QUEUE_URL: _, ...store } = bucket;
@@ -260,6 +260,10 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
       });
     expect(queued(worker)).toBe(1);
     expect(await read("results/order-7.json")).toMatchObject(SUCCESS);
+    // Two senders may count their correlation ids from the same start.
+    for (const color of [2, 3]) await jobs.send(quick(color), { correlationId: "1" });
+    for (const _ of [2, 3]) expect(await jobs.answer()).toMatchObject({ correlationId: "1", body: SUCCESS });
+    expect(queued(worker)).toBe(3);
   });
 
   test("a queue that is not there is waited for, and named in the log", async () => {
