@@ -2,15 +2,16 @@
  * Work from a queue of RabbitMQ (AMQP 0-9-1). A message is one invocation; it is acknowledged when its answer is with the broker, and goes to
  * the queue's dead-letter exchange when it failed for good. A message that may succeed later waits in a queue beside its own.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { type AsyncMessage, Connection, ConsumerStatus } from "rabbitmq-client";
 import * as z from "zod";
-import { EndpointError } from "../../runtime/errors.ts";
+import { EndpointError, toEndpointError, toErrorBody } from "../../runtime/errors.ts";
 import { readSettings } from "../config.ts";
 import { withLogContext } from "../log.ts";
 import { Results } from "../outputs/results.ts";
 import type { Setting } from "../settings.ts";
 import type { Adapter, AdapterContext, Intake } from "./adapter.ts";
+import { type Patience, patiently } from "./aws/patiently.ts";
 import { type Outcome, runMessage } from "./aws/run-message.ts";
 
 export const SETTINGS = {
@@ -39,12 +40,14 @@ type Settings = ReturnType<typeof readSettings<typeof SETTINGS>>;
 /** Of the waiting queues; the last one counts for all further attempts. Each is a queue of its own: messages leave a queue in order. */
 const PAUSES_SECONDS = [5, 30, 120];
 const ATTEMPT_HEADER = "x-comfy-endpoint-attempt";
+/** Would send copies to the sender's other queues again; and is in our own count already. */
+const BROKERS_HEADERS = ["CC", "x-delivery-count"];
 const HEARTBEAT_SECONDS = 30;
+const MAX_PAUSE_MS = 5_000;
 
 export const amqp: Adapter = {
   async start(context) {
-    const settings = readSettings(SETTINGS, context.config.environment);
-    return new AmqpWorker(settings, context);
+    return new AmqpWorker(readSettings(SETTINGS, context.config.environment), context);
   },
 };
 
@@ -62,22 +65,27 @@ class AmqpWorker implements Intake {
   #closed: Promise<void> | undefined;
 
   constructor(settings: Settings, context: AdapterContext) {
-    const { config, openStore, log } = context;
     this.#settings = settings;
     this.#context = context;
-    const { S3_BUCKET: bucket, S3_PREFIX: prefix } = config;
-    this.#results = bucket === undefined ? undefined : new Results(bucket, prefix, openStore);
-    this.#connection = new Connection({ url: settings.AMQP_URL, heartbeat: HEARTBEAT_SECONDS });
-    this.#connection.on("error", (error) => this.#lose(error));
-    this.#connection.on("connection", () => log.info("connected to the broker"));
-    this.#publisher = this.#connection.createPublisher({ confirm: true, maxAttempts: 3 });
+    const { S3_BUCKET: bucket, S3_PREFIX: prefix } = context.config;
+    this.#results = bucket === undefined ? undefined : new Results(bucket, prefix, context.openStore);
+    this.#connection = new Connection({
+      url: settings.AMQP_URL,
+      heartbeat: HEARTBEAT_SECONDS,
+      retryHigh: MAX_PAUSE_MS,
+    });
+    this.#connection.on("error", (error) => this.#lose(error, "no connection to the broker"));
+    this.#connection.on("connection", () => context.log.info("connected to the broker"));
+    this.#publisher = this.#connection.createPublisher({ confirm: true });
     void this.#consume();
   }
 
   stop(): void {
     this.#stopping.abort(new EndpointError("draining", "this worker is shutting down"));
     // Takes nothing more, and waits for what it has.
-    this.#closed = this.#consumer?.close();
+    this.#closed = this.#consumer?.close().catch((error: unknown) => {
+      this.#context.log.warn({ err: error }, "the broker was not told that this worker leaves");
+    });
   }
 
   async close(): Promise<void> {
@@ -90,25 +98,23 @@ class AmqpWorker implements Intake {
   async #consume(): Promise<void> {
     const { endpoint, log } = this.#context;
     const { signal } = this.#stopping;
-    const isServing = await endpoint.whenServing(signal).then(
-      () => true,
-      () => false,
-    );
-    if (!isServing || signal.aborted) return;
+    await endpoint.whenServing(signal).catch(() => this.stop());
+    if (signal.aborted) return;
     const atOnce = endpoint.capacity;
     const { AMQP_QUEUE: queue } = this.#settings;
     this.#consumer = this.#connection.createConsumer(
       { queue, queueOptions: { passive: true }, qos: { prefetchCount: atOnce }, concurrency: atOnce },
-      (message) => withLogContext({ messageId: message.messageId }, () => this.#take(message)),
+      (message) => {
+        const { messageId, headers } = message;
+        return withLogContext({ messageId, traceparent: headers?.["traceparent"] }, () => this.#take(message));
+      },
     );
-    this.#consumer.on("error", (error) => {
-      log.warn({ err: error }, "the broker's channel failed");
-      this.#lose(error);
-    });
+    this.#consumer.on("error", (error) => this.#lose(error, `no messages come from ${queue}`));
     this.#consumer.on("ready", () => log.info({ queue }, "taking messages"));
   }
 
-  #lose(cause: unknown): void {
+  #lose(cause: unknown, what: string): void {
+    this.#context.log.warn({ err: cause }, `${what}; trying again until that is mended`);
     this.#lost.abort(
       new EndpointError("lease_lost", "the connection to the broker is lost, and the message with it", { cause }),
     );
@@ -117,28 +123,44 @@ class AmqpWorker implements Intake {
 
   /** @returns what the broker is told. Never throws. */
   async #take(message: AsyncMessage): Promise<ConsumerStatus> {
-    const { endpoint, log } = this.#context;
-    const lost = this.#lost.signal;
+    const { log } = this.#context;
+    const patience = { signal: this.#lost.signal, leaving: this.#stopping.signal, log };
+    const id = idOf(message);
     const attempt = attemptOf(message);
-    const [outcome] = await runMessage(
-      { id: idOf(message), body: textOf(message), attempt },
-      {
-        endpoint,
-        source: "amqp",
-        results: this.#results,
-        read: refusePointer,
-        signal: lost,
-        leaving: this.#stopping.signal,
-        attemptLimit: async () => this.#settings.AMQP_MAX_ATTEMPTS,
-        log,
-      },
-    );
-    if (lost.aborted || outcome === undefined) return ConsumerStatus.ACK;
+    const outcome = await this.#run(message, id, attempt, patience);
+    if (outcome === undefined) return ConsumerStatus.ACK;
+    // A lost message is somebody else's already, whatever is said of it here.
+    if (patience.signal.aborted) return ConsumerStatus.REQUEUE;
     try {
-      return await this.#settle(message, outcome, attempt);
+      // An answer that the broker refuses is not worth another run.
+      const named = { ...message, messageId: message.messageId ?? id };
+      return await patiently(
+        () => this.#settle(named, outcome, attempt),
+        patience,
+        () => true,
+      );
     } catch (error) {
       log.error({ err: error }, "the broker did not take the answer; the message comes again");
       return ConsumerStatus.REQUEUE;
+    }
+  }
+
+  /** @returns undefined for a message without work. */
+  async #run(message: AsyncMessage, id: string, attempt: number, patience: Patience): Promise<Outcome | undefined> {
+    const { endpoint } = this.#context;
+    const attemptLimit = async () => this.#settings.AMQP_MAX_ATTEMPTS;
+    const context = {
+      ...patience,
+      endpoint,
+      source: "amqp",
+      results: this.#results,
+      read: refusePointer,
+      attemptLimit,
+    };
+    try {
+      return (await runMessage({ id, body: textOf(message), attempt }, context))[0];
+    } catch (error) {
+      return { id, status: "failed", error: toErrorBody(toEndpointError(error)).error };
     }
   }
 
@@ -153,22 +175,16 @@ class AmqpWorker implements Intake {
       case "interrupted":
         return ConsumerStatus.REQUEUE;
       case "busy":
-        await this.#postpone(message, attempt);
-        return ConsumerStatus.ACK;
       case "retry":
-        await this.#postpone(message, attempt + 1);
+        await this.#postpone(message, outcome.status === "busy" ? attempt : attempt + 1);
         return ConsumerStatus.ACK;
     }
   }
 
   /** To who asked for it. */
-  async #reply({ replyTo, correlationId, messageId }: AsyncMessage, answer: unknown): Promise<void> {
-    if (replyTo === undefined) return;
-    const envelope = {
-      routingKey: replyTo,
-      contentType: "application/json",
-      ...((correlationId ?? messageId) !== undefined && { correlationId: correlationId ?? messageId }),
-    };
+  async #reply({ replyTo: routingKey, correlationId, messageId }: AsyncMessage, answer: unknown): Promise<void> {
+    if (routingKey === undefined) return;
+    const envelope = { routingKey, contentType: "application/json", correlationId: correlationId ?? messageId! };
     await this.#publisher.send(envelope, Buffer.from(withinLimit(answer, this.#settings.AMQP_MAX_REPLY_MB * 1e6)));
   }
 
@@ -179,9 +195,11 @@ class AmqpWorker implements Intake {
     const waiting = `${queue}.retry-${seconds}s`;
     const back = { "x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue, "x-message-ttl": seconds * 1000 };
     await this.#connection.queueDeclare({ queue: waiting, durable: true, arguments: back });
-    const { body, exchange: _, headers, ...properties } = message;
-    const envelope = { ...properties, durable: true, headers: { ...headers, [ATTEMPT_HEADER]: attempt } };
-    await this.#publisher.send({ ...envelope, routingKey: waiting, exchange: "" }, body);
+    const { body, headers, userId: _, ...properties } = message;
+    const kept = Object.entries(headers ?? {}).filter(([name]) => !BROKERS_HEADERS.includes(name));
+    const counted = { ...Object.fromEntries(kept), [ATTEMPT_HEADER]: attempt };
+    const envelope = { ...properties, durable: true, headers: counted, routingKey: waiting, exchange: "" };
+    await this.#publisher.send(envelope, body);
   }
 }
 
@@ -191,19 +209,31 @@ function attemptOf({ headers, redelivered }: AsyncMessage): number {
   return counted + Number(headers?.["x-delivery-count"] ?? (redelivered ? 1 : 0));
 }
 
-/** What the sender calls it; without that, no two deliveries are known to be the same. */
-function idOf({ messageId, correlationId, body, headers, timestamp }: AsyncMessage): string {
-  const id = messageId ?? correlationId;
-  if (id !== undefined && /^(?!\.{1,2}$)[\w.-]{1,200}$/.test(id)) return id;
-  const told = id ?? JSON.stringify([headers, timestamp, body, performance.now()]);
-  return createHash("sha256").update(told).digest("hex");
+/** What the sender calls it; without that, no two deliveries are known to be the same. Correlation ids are unique to one sender only. */
+function idOf({ messageId = randomUUID() }: AsyncMessage): string {
+  if (/^(?!\.{1,2}$)[\w.-]{1,200}$/.test(messageId)) return messageId;
+  return createHash("sha256").update(messageId).digest("hex");
 }
 
-/** The client has parsed what is declared as JSON, and with it rounded long integers, which seeds may be. */
+/**
+ * The client parses what is declared as JSON, and rounds long integers, which seeds may be.
+ * @throws EndpointError `invalid_request` for those, `invalid_json` for what is nested too deep.
+ */
 function textOf({ body }: AsyncMessage): string {
   if (typeof body === "string") return body;
   if (Buffer.isBuffer(body)) return body.toString();
-  return JSON.stringify(body);
+  try {
+    return JSON.stringify(body, refuseRounded);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new EndpointError("invalid_json", "the message is nested too deep", { cause: error });
+  }
+}
+
+function refuseRounded(name: string, value: unknown): unknown {
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+  const message = `${name} is an integer above 2^53, which is not read exactly from a message of the type application/json; send it as text/plain`;
+  throw new EndpointError("invalid_request", message, { details: { field: name } });
 }
 
 async function refusePointer(): Promise<string> {

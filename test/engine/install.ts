@@ -93,14 +93,15 @@ async function installClient(name: string, ...packages: string[]): Promise<strin
   return join(venv, "bin", "python");
 }
 
-async function cacheFolder(): Promise<string> {
+/** Where everything is kept. */
+export async function cacheFolder(): Promise<string> {
   const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "comfy-endpoint");
   await mkdir(cache, { recursive: true });
   return cache;
 }
 
 /** Makes `target` by `make(folder)` unless it exists. The rename is the commit: whoever comes second throws its own copy away. */
-async function once(target: string, what: string, make: (folder: string) => Promise<void>): Promise<void> {
+export async function once(target: string, what: string, make: (folder: string) => Promise<void>): Promise<void> {
   if (await exists(target)) return;
   await removeAbandoned(target);
   const startedAt = performance.now();
@@ -182,7 +183,7 @@ async function readVersion(home: string): Promise<string> {
   return version;
 }
 
-function run(program: string, args: string[]): Promise<void> {
+export function run(program: string, args: string[]): Promise<void> {
   const { promise, resolve: done, reject } = Promise.withResolvers<void>();
   const env = { ...process.env, PIP_DISABLE_PIP_VERSION_CHECK: "1" };
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });

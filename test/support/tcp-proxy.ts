@@ -1,4 +1,4 @@
-/** A proxy between the product and its engine that breaks websockets in the ways that networks do. */
+/** A proxy between the product and a service that breaks long connections, websockets first of all, in the ways that networks do. */
 
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";
@@ -13,8 +13,11 @@ export interface EngineProxy {
   mend(): void;
 }
 
-/** @param engineUrl `http://host:port` of the engine. Plain HTTP always passes. */
-export async function startProxy(engineUrl: string): Promise<EngineProxy> {
+/**
+ * @param engineUrl `http://host:port` of the engine. Plain HTTP always passes.
+ * @param start bytes by which the client of a connection to break begins.
+ */
+export async function startProxy(engineUrl: string, start = "GET /ws"): Promise<EngineProxy> {
   const { hostname, port } = new URL(engineUrl);
   const websockets = new Set<Socket>();
   const sockets = new Set<Socket>();
@@ -28,7 +31,7 @@ export async function startProxy(engineUrl: string): Promise<EngineProxy> {
     ] as const) {
       sockets.add(from);
       from.on("data", (chunk: Buffer) => {
-        if (from === client && chunk.subarray(0, 8).toString().startsWith("GET /ws")) websockets.add(client);
+        if (from === client && chunk.subarray(0, 8).toString().startsWith(start)) websockets.add(client);
         if (!(isMute && websockets.has(client))) to.write(chunk);
       });
       from.on("error", () => {});
