@@ -34,14 +34,17 @@ function changesAround({ width, data }: Pixels, left: number, top: number, right
 }
 
 describe("resize modes", () => {
+  // An engine's first checkpoint may be one for inpainting, which takes no picture that is stretched as a latent.
+  const override_settings = { sd_model_checkpoint: "tiny-sd15" };
+
   test.each([0, 1, 2, 3])("%d gives the size that was asked for", async (resize_mode) => {
-    const { pictures } = await img2img({ resize_mode, width: 72, height: 80 });
+    const { pictures } = await img2img({ resize_mode, width: 72, height: 80, override_settings });
     expect(pictures.map(sizeOf)).toEqual([[72, 80]]);
   });
 
   test("give different pictures", async () => {
     const answers = await Promise.all(
-      [0, 1, 2, 3].map((resize_mode) => img2img({ resize_mode, denoising_strength: 0 })),
+      [0, 1, 2, 3].map((resize_mode) => img2img({ resize_mode, denoising_strength: 0, override_settings })),
     );
     const seen = new Set(answers.map(({ pictures }) => pictures[0]!.data.toString("base64")));
     expect(seen.size).toBe(4);
