@@ -94,7 +94,7 @@ test("a node that hangs and ignores its interrupt costs the engine, not the work
 test("an engine that takes requests and answers none is replaced when the invocation's time is over", async () => {
   const endpoint = await withFault("http-deaf", {
     ...WITHOUT_WARM_UP,
-    INVOCATION_TIMEOUT_SECONDS: "1",
+    INVOCATION_TIMEOUT_SECONDS: "3",
     COMFYUI_INTERRUPT_GRACE_SECONDS: "1",
   });
   const response = await endpoint.post("/prompt", { prompt: colourGraph(1) });
