@@ -21,8 +21,7 @@ const error = (...parts: string[]) => ({ error: expect.stringMatching(new RegExp
 const quoted = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 const some = (items: readonly unknown[]) => expect.arrayContaining([...items]);
 const has = (fields: object) => expect.objectContaining(fields);
-const namesOf = (items: readonly { name: string; comfyui?: unknown }[]) =>
-  items.filter(({ comfyui }) => comfyui !== undefined).map(({ name }) => name);
+const namesOf = (items: readonly { name: string }[]) => items.map(({ name }) => name);
 
 /** With the hash, once it is known. */
 const TITLE = expect.stringMatching(/^tiny-sd15\.safetensors( \[[0-9a-f]{10}\])?$/);

@@ -6,6 +6,7 @@ import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engine } from "../../../../runtime/engine.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
+import { hasSamplingNodes } from "../../../../workflows/own-nodes.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 import { SOFT_INPAINT_NODES } from "../../../../workflows/soft-inpainting.ts";
 import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
@@ -22,12 +23,11 @@ const START_WAIT_MS = 60_000;
 
 type Answer = (engine: Engine, catalogue: Catalogue) => unknown;
 
+/** Those that this engine runs. */
+const samplersOf = (catalogue: Catalogue) =>
+  SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui !== undefined || hasSamplingNodes(catalogue));
+
 const FIXED: Readonly<Record<string, unknown>> = {
-  "/samplers": SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui).map(({ name, aliases, automatic }) => ({
-    name,
-    aliases,
-    options: { ...(automatic && { scheduler: automatic }), ...SAMPLER_OPTIONS[name] },
-  })),
   "/schedulers": SDAPI_SCHEDULERS.map(({ name, label, aliases }) => ({
     name,
     label,
@@ -44,15 +44,22 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 
 const LISTED: Readonly<Record<string, Answer>> = {
+  "/samplers": (_, catalogue) =>
+    samplersOf(catalogue).map(({ name, aliases, automatic }) => ({
+      name,
+      aliases,
+      options: { ...(automatic && { scheduler: automatic }), ...SAMPLER_OPTIONS[name] },
+    })),
   "/sd-models": (engine, catalogue) => listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model)),
   "/sd-vae": (engine, { vaes }) =>
     vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engine, "vae", file) })),
   "/loras": async (engine, catalogue) => await eachLora(engine, catalogue),
   "/script-info": (engine, catalogue) =>
-    scriptInfo(
-      listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title),
-      hasSoftInpainting(catalogue),
-    ),
+    scriptInfo({
+      checkpoints: listCheckpoints(catalogue).map((model) => describeCheckpoint(engine, model).title),
+      samplers: samplersOf(catalogue).map(({ name }) => name),
+      hasSoftInpainting: hasSoftInpainting(catalogue),
+    }),
   "/hypernetworks": (engine, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")

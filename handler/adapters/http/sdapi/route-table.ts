@@ -20,7 +20,7 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /options":
     "sets any of them for this worker until it stops; requests follow those that `override_settings` may hold, the header `x-options-without-effect` names the others",
   "GET /cmd-flags": "A1111's defaults with `api` and `nowebui`; its folders are null",
-  "GET /samplers": "A1111's, without PLMS and Restart, which ComfyUI has not",
+  "GET /samplers": "A1111's; without PLMS and Restart, where ComfyUI has not our nodes",
   "GET /schedulers": "A1111's",
   "GET /upscalers": "None, Lanczos, Nearest, and ComfyUI's upscale models, those that A1111 knows under its names",
   "GET /latent-upscale-modes": "A1111's six",
