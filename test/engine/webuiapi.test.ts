@@ -134,7 +134,7 @@ const EXPECTED: Record<string, object> = {
   "txt2img: asynchronous": one({ sampler_name: "Euler a" }),
   "txt2img: ControlNet": one({ extra_generation_params: has({ "ControlNet 0": expect.stringContaining("canny") }) }),
   "txt2img: ControlNet preprocessor": error("422", "unsupported_feature", "openpose"),
-  "txt2img: ADetailer": error("422", "Script 'ADetailer' not found"),
+  "txt2img: ADetailer": error("422", "ADetailer", "not found"),
   util_get_current_model: value(TITLE),
   util_get_model_names: value(some([TITLE])),
   util_get_sampler_names: value(namesOf(SDAPI_SAMPLERS).sort()),
