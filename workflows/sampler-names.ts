@@ -81,12 +81,14 @@ export function resolveSampler(
   const isAutomatic = asked.name === AUTOMATIC;
   const used = isAutomatic ? (SDAPI_SCHEDULERS.find(({ name }) => name === sampler.automatic) ?? asked) : asked;
 
-  if (sampler.comfyui === undefined) throw unsupported("sampler", sampler.name);
+  const isExact = settings.exact !== undefined && sampler.exact !== undefined;
+  const name = sampler.comfyui ?? (isExact ? sampler.exact?.function : undefined);
+  if (name === undefined) throw unsupported("sampler", sampler.name);
   const { eta = sampler.defaultEta ?? 1 } = settings;
   const resolved = {
     samplerName: sampler.name,
     schedulerLabel: used.label,
-    sampler: sampler.comfyui,
+    sampler: name,
     cfgDivisor: sampler.cfgDivisor ?? 1,
     ...(sampler.modelSampling && { modelSampling: sampler.modelSampling }),
     ...(sampler.secondCall && { secondCall: sampler.secondCall }),
@@ -191,7 +193,7 @@ function unknown(kind: "sampler" | "scheduler", name: string, available: string[
 }
 
 function unsupported(kind: "sampler" | "scheduler", name: string): EndpointError {
-  return new EndpointError("unsupported_feature", `the ${kind} "${name}" has no equal in this engine`, {
+  return new EndpointError("unsupported_feature", `the ${kind} "${name}" has no equal among ComfyUI's core nodes`, {
     details: { field: kind === "sampler" ? "sampler_name" : "scheduler" },
   });
 }

@@ -5,7 +5,7 @@ export interface SdapiSampler {
   aliases: readonly string[];
   /** The scheduler that `Automatic` means; A1111's default where there is none is Uniform. */
   automatic?: string;
-  /** ComfyUI's sampler; absent where none does the same. */
+  /** ComfyUI's sampler; absent where none does the same: only our own node runs it. */
   comfyui?: string;
   /** ComfyUI's scheduler under `Automatic`, where it differs from that of the scheduler's name. */
   automaticComfyui?: string;
@@ -32,7 +32,7 @@ export interface NoiseNode {
 }
 
 export interface ExactSampler {
-  /** k-diffusion's function, if it is not ComfyUI's name of the sampler. */
+  /** k-diffusion's function, or one of ours, if it is not ComfyUI's name of the sampler. */
   function?: string;
   /** Which noise levels it gets: of a schedule, of A1111's lists of times, of UniPC's times, or only the two ends. */
   levels: "schedule" | "timesteps" | "unipc" | "ends";
@@ -148,7 +148,13 @@ export const SDAPI_SAMPLERS: readonly SdapiSampler[] = [
     exact: { ...ANCESTRAL, levels: "ends" },
     usesSeedDelta: true,
   },
-  { name: "Restart", aliases: ["restart"], automatic: "karras" },
+  {
+    name: "Restart",
+    aliases: ["restart"],
+    automatic: "karras",
+    secondCall: "next",
+    exact: { levels: "schedule", noise: "own", function: "restart" },
+  },
   {
     name: "DDIM",
     aliases: ["ddim"],
@@ -169,7 +175,7 @@ export const SDAPI_SAMPLERS: readonly SdapiSampler[] = [
     noise: "none",
     exact: { ...ANCESTRAL, levels: "timesteps", function: "euler_ancestral_cfg_pp" },
   },
-  { name: "PLMS", aliases: ["plms"] },
+  { name: "PLMS", aliases: ["plms"], exact: { levels: "timesteps", function: "plms" } },
   { name: "UniPC", aliases: ["unipc"], comfyui: "uni_pc", exact: { levels: "unipc" } },
   {
     name: "LCM",

@@ -50,10 +50,11 @@ const sgmUniform: Scheduler = (n, table, { min, max }) => [
   0,
 ];
 
-const karras: Scheduler = (n, _, { min, max }, { rho = 7 }) => [
-  ...spread(n, (share) => mix(share, max ** (1 / rho), min ** (1 / rho)) ** rho),
-  0,
-];
+/** n noise levels from the largest to the smallest; k-diffusion's get_sigmas_karras without its end. */
+export const karrasLevels = (n: number, min: number, max: number, rho = 7): number[] =>
+  spread(n, (share) => mix(share, max ** (1 / rho), min ** (1 / rho)) ** rho);
+
+const karras: Scheduler = (n, _, { min, max }, { rho }) => [...karrasLevels(n, min, max, rho), 0];
 
 const polyexponential: Scheduler = (n, _, { min, max }, { rho = 1 }) => [
   ...spread(n, (share) => Math.exp(mix((1 - share) ** rho, Math.log(min), Math.log(max)))),

@@ -21,8 +21,8 @@ interface Run {
   t: number[];
 }
 
-/** Refused, and one that asks for a model sampling of its own. */
-const NOT_RUN = ["PLMS", "Restart", "LCM"];
+/** It asks for a model sampling of its own. */
+const NOT_RUN = ["LCM"];
 const runs = (recorded.model_calls as unknown as Run[]).filter(({ sampler }) => !NOT_RUN.includes(sampler));
 
 function passesOf({

@@ -113,6 +113,59 @@ def euler_ancestral(sigmas, eta):
     return x
 
 
+def plms(times):
+    """modules/sd_samplers_timesteps_impl.py, on latents of constant variance."""
+    signal, x = table(), own_noise.ImageNoise(SHAPE, SEEDS).first()
+    earlier = []
+
+    def stepped(x, predicted, index):
+        now, then = signal[times[index]], signal[times[index - 1]]
+        return then.sqrt() * (x - (1 - now).sqrt() * predicted) / now.sqrt() + (1 - then).sqrt() * predicted
+
+    for index in range(len(times) - 1, 0, -1):
+        at, following = (torch.tensor([float(times[place])] * len(SEEDS)) for place in (index, index - 1))
+        predicted = network(x, at)
+        if len(earlier) == 0:
+            used = (predicted + network(stepped(x, predicted, index), following)) / 2
+        elif len(earlier) == 1:
+            used = (3 * predicted - earlier[-1]) / 2
+        elif len(earlier) == 2:
+            used = (23 * predicted - 16 * earlier[-1] + 5 * earlier[-2]) / 12
+        else:
+            used = (55 * predicted - 59 * earlier[-1] + 37 * earlier[-2] - 9 * earlier[-3]) / 24
+        x = stepped(x, used, index)
+        earlier.append(predicted)
+    return x
+
+
+def restart(steps):
+    """modules/sd_samplers_extra.py: Heun's steps between pairs of noise levels, with noise where they go back."""
+    rng = own_noise.ImageNoise(SHAPE, SEEDS)
+    x, last = rng.first() * steps[0][0], None
+    guided = Guided()
+
+    def slope(x, sigma):
+        return (x - guided(x, torch.tensor([sigma] * len(SEEDS)))) / sigma
+
+    with own_sampler._fractional_times(guided.inner_model.model_sampling):
+        for sigma, then in steps:
+            if last is not None and last < sigma:
+                x = x + rng.next() * (sigma**2 - last**2) ** 0.5
+            first = slope(x, sigma)
+            used = first if then == 0 else (first + slope(x + first * (then - sigma), then)) / 2
+            x, last = x + used * (then - sigma), then
+    return x
+
+
+def karras(n, low, high):
+    """k-diffusion's get_sigmas_karras without its end."""
+    return [(high ** (1 / 7) + index / (n - 1) * (low ** (1 / 7) - high ** (1 / 7))) ** 7 for index in range(n)]
+
+
+def pairs(levels):
+    return list(zip(levels, levels[1:]))
+
+
 def largest(one, other):
     return float((one - other).abs().max())
 
@@ -138,6 +191,17 @@ def main():
     sigmas = [14.0, 5.5, 1.7, 0.3, 0.0]
     ours, called_between = run("euler_ancestral", sigmas, eta=0.8)
     found["Euler a"] = largest(ours, euler_ancestral(sigmas, 0.8))
+    ours, _ = run("plms", levels, noised_at=1e9, **vp)
+    found["PLMS"] = largest(ours, plms(times))
+    few = [*karras(10, 0.03, 14.6), 0.0]
+    ours, _ = run("restart", few)
+    found["Restart, few steps"] = largest(ours, restart(pairs(few)))
+    # Of 20 steps 9 are taken again, from 0.1 to 2.
+    levels = [*karras(11, 0.03, 14.6), 0.0]
+    low, high = (min(range(12), key=lambda place: abs(levels[place] - level)) for level in (0.1, 2))
+    again = pairs(karras(10, levels[low], levels[high]))
+    ours, _ = run("restart", [*karras(20, 0.03, 14.6), 0.0])
+    found["Restart, 20 steps"] = largest(ours, restart(pairs(levels)[:low] + again + pairs(levels)[low:]))
     calls = [calls_of(one) for one in json.load(sys.stdin)]
     print(json.dumps({"differences": found, "times": [called, called_between], "calls": calls}))
 

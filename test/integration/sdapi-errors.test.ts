@@ -32,7 +32,6 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
     "not available, and refused by name",
   'POST /options {"CLIP_stop_at_last_layers":"x"}': "A1111 would fail on every later request",
   "GET /progress?skip_current_image=true": "idle is all zeros; A1111 goes on to show the steps of the last request",
-  "GET /samplers/": "Restart and PLMS have no equal in ComfyUI's core",
   "POST /create/embedding": "the route is refused whatever it is sent",
 };
 

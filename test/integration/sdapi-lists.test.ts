@@ -5,7 +5,6 @@ import { sharedEndpoint } from "../support/sdapi.ts";
 
 /** What A1111 tells of itself and we do not, or otherwise; by route and name. */
 const DIFFERENCES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  samplers: { Restart: "has no equal in ComfyUI's core", PLMS: "has no equal in ComfyUI's core" },
   // By the names of scripts, in lower case.
   scripts: {
     "prompt matrix": "is refused",

@@ -71,6 +71,9 @@ const EXACT: Record<string, Record<string, unknown>> = {
   "beta distribution": { scheduler: "Beta", override_settings: { beta_dist_alpha: 0.5 } },
   churn: { s_churn: 5, s_tmax: 10, s_noise: 1.02 },
   "eta of DPM2 a": { sampler_name: "DPM2 a", eta: 0.5 },
+  PLMS: { sampler_name: "PLMS" },
+  Restart: { sampler_name: "Restart" },
+  "Restart that goes back": { sampler_name: "Restart", steps: 20 },
 };
 
 const quick = (bodies: Record<string, Record<string, unknown>>) =>

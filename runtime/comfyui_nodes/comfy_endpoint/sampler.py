@@ -168,7 +168,67 @@ def _dpm_adaptive(model, x, sigmas, extra_args, callback, disable, eta=1.0, s_no
     return k_diffusion.sample_dpm_adaptive(model, x, lowest, highest, extra_args, callback, disable, **options)
 
 
+def _restart(model, x, sigmas, extra_args, callback, disable):
+    """A1111's sd_samplers_extra.py: Heun's steps that go back to more noise."""
+    ones = x.new_ones([x.shape[0]])
+    last = None
+    for index, (sigma, then) in enumerate(_restart_steps(sigmas)):
+        if last is not None and last < sigma:
+            x = x + k_diffusion.torch.randn_like(x) * (sigma**2 - last**2) ** 0.5
+        clean = model(x, sigma * ones, **extra_args)
+        direction = k_diffusion.to_d(x, sigma, clean)
+        callback({"x": x, "i": index, "denoised": clean})
+        if then > 0:
+            ahead = x + direction * (then - sigma)
+            direction = (direction + k_diffusion.to_d(ahead, then, model(ahead, then * ones, **extra_args))) / 2
+        x = x + direction * (then - sigma)
+        last = then
+    return x
+
+
+def _restart_steps(sigmas):
+    """Pairs of noise levels. From 20 steps on it goes back from 0.1 to 2, from 36 on twice."""
+    count = len(sigmas) - 1
+    if count < 20:
+        return list(zip(sigmas[:-1], sigmas[1:]))
+    again, times = (count // 4, 2) if count >= 36 else (9, 1)
+    levels = k_diffusion.get_sigmas_karras(count - again * times, sigmas[-2].item(), sigmas[0].item(), device=sigmas.device)
+    low, high = (int(torch.argmin(abs(levels - level))) for level in (0.1, 2))
+    steps = list(zip(levels[:-1], levels[1:]))
+    if high >= low:
+        return steps
+    back = k_diffusion.get_sigmas_karras(again + 1, levels[low].item(), levels[high].item(), device=sigmas.device)[:-1]
+    return steps[:low] + list(zip(back[:-1], back[1:])) * times + steps[low:]
+
+
+def _plms(model, x, sigmas, extra_args, callback, disable):
+    """A1111's sd_samplers_timesteps_impl.py, on latents that do not keep their variance: Adams and Bashforth's steps."""
+    ones = x.new_ones([x.shape[0]])
+    earlier = []
+    for index, (sigma, then) in enumerate(zip(sigmas[:-1], sigmas[1:])):
+        direction = k_diffusion.to_d(x, sigma, model(x, sigma * ones, **extra_args))
+        if not earlier:
+            ahead = x + direction * (then - sigma)
+            used = (direction + k_diffusion.to_d(ahead, then, model(ahead, then * ones, **extra_args))) / 2
+        else:
+            used = sum(weight * part for weight, part in zip(_PLMS_WEIGHTS[len(earlier)], [direction, *earlier]))
+        callback({"x": x, "i": index, "denoised": x - sigma * used})
+        x = x + used * (then - sigma)
+        earlier = [direction, *earlier][:3]
+    return x
+
+
+# By how many steps it looks back: of the last prediction, the one before ...
+_PLMS_WEIGHTS = {
+    1: (3 / 2, -1 / 2),
+    2: (23 / 12, -16 / 12, 5 / 12),
+    3: (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+}
+
+
 _FUNCTIONS = {
+    "restart": _restart,
+    "plms": _plms,
     "dpm_fast": _dpm_fast,
     "dpm_adaptive": _dpm_adaptive,
     "uni_pc": uni_pc.sample_unipc,

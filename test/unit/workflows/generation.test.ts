@@ -4,7 +4,9 @@ import { checkGraph } from "../../../workflows/check-graph.ts";
 import { buildGeneration, type Generation } from "../../../workflows/generation.ts";
 import { resolveSampler } from "../../../workflows/sampler-names.ts";
 import type { Noise } from "../../../workflows/sampling.ts";
+import { firstPass, timesOfCalls } from "../../../workflows/sampling-pass.ts";
 import { loadCatalogue } from "../../support/catalogue.ts";
+import { thrownBy } from "../../support/thrown.ts";
 
 const noisesOf = (...seeds: bigint[]): Noise[] => seeds.map((seed) => ({ seeds: [seed], source: "NV" }));
 
@@ -123,4 +125,30 @@ test.each<[string, Generation]>([
   const catalogue = await loadCatalogue(undefined, {}, "own");
   const graph = buildGeneration(given);
   expect(checkGraph(graph, catalogue)).toBe(graph);
+});
+
+describe("Restart, which goes back to more noise from 20 steps on", () => {
+  const restart = resolveSampler("Restart", null, { exact: {} });
+  const drawn = (more: Partial<Generation>) => () => buildGeneration({ ...exact, sampler: restart, ...more });
+
+  test.each([
+    [19, 0],
+    [20, 1],
+    [35, 1],
+    [36, 2],
+    [50, 2],
+  ])("of %d steps it does so %d times, and calls the model as often as without", (steps, times) => {
+    const calls = timesOfCalls(firstPass(restart, steps));
+    expect(calls).toHaveLength(2 * steps - 1);
+    expect(calls.filter((time, index) => index > 0 && time > calls[index - 1]!)).toHaveLength(times);
+  });
+
+  test("draws no prompt that changes on its way, and no refiner, there", () => {
+    const prompts = { positive: "a [fox:cat:0.5]", negative: "" };
+    const refiner = { models: exact.models, switch: { at: 0.8, bySteps: true }, passes: "both" as const };
+    for (const change of [{ prompts }, { refiner }]) {
+      expect(thrownBy(drawn({ ...change, steps: 20 }))).toMatchObject({ code: "unsupported_feature" });
+      expect(drawn({ ...change, steps: 19 })).not.toThrow();
+    }
+  });
 });

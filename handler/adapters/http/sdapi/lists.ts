@@ -6,6 +6,7 @@ import type { SystemStats } from "../../../../runtime/comfyui/client.ts";
 import type { Engines } from "../../../../runtime/engines.ts";
 import { EndpointError } from "../../../../runtime/errors.ts";
 import { readSafetensorsHeader } from "../../../../runtime/safetensors.ts";
+import { hasSamplingNodes } from "../../../../workflows/own-nodes.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 import { SOFT_INPAINT_NODES } from "../../../../workflows/soft-inpainting.ts";
 import { nameUpscaleModels, PLAIN_UPSCALERS, USUAL_SCALE } from "../../../../workflows/upscalers.ts";
@@ -22,12 +23,11 @@ const START_WAIT_MS = 60_000;
 
 type Answer = (engines: Engines, catalogue: Catalogue) => unknown;
 
+/** Those that this engine runs. */
+const samplersOf = (catalogue: Catalogue) =>
+  SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui !== undefined || hasSamplingNodes(catalogue));
+
 const FIXED: Readonly<Record<string, unknown>> = {
-  "/samplers": SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui).map(({ name, aliases, automatic }) => ({
-    name,
-    aliases,
-    options: { ...(automatic && { scheduler: automatic }), ...SAMPLER_OPTIONS[name] },
-  })),
   "/schedulers": SDAPI_SCHEDULERS.map(({ name, label, aliases }) => ({
     name,
     label,
@@ -44,15 +44,22 @@ const FIXED: Readonly<Record<string, unknown>> = {
 };
 
 const LISTED: Readonly<Record<string, Answer>> = {
+  "/samplers": (_, catalogue) =>
+    samplersOf(catalogue).map(({ name, aliases, automatic }) => ({
+      name,
+      aliases,
+      options: { ...(automatic && { scheduler: automatic }), ...SAMPLER_OPTIONS[name] },
+    })),
   "/sd-models": (engines, catalogue) => listCheckpoints(catalogue).map((model) => describeCheckpoint(engines, model)),
   "/sd-vae": (engines, { vaes }) =>
     vaes.map((file) => ({ model_name: basename(file), filename: pathOf(engines, "vae", file) })),
   "/loras": async (engines, catalogue) => await eachLora(engines, catalogue),
   "/script-info": (engines, catalogue) =>
-    scriptInfo(
-      listCheckpoints(catalogue).map((model) => describeCheckpoint(engines, model).title),
-      hasSoftInpainting(catalogue),
-    ),
+    scriptInfo({
+      checkpoints: listCheckpoints(catalogue).map((model) => describeCheckpoint(engines, model).title),
+      samplers: samplersOf(catalogue).map(({ name }) => name),
+      hasSoftInpainting: hasSoftInpainting(catalogue),
+    }),
   "/hypernetworks": (engines, catalogue) =>
     catalogue
       .choices("HypernetworkLoader", "hypernetwork_name")

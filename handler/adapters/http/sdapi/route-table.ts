@@ -20,8 +20,8 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "POST /options":
     "sets any of them for this worker until it stops; requests follow those that `override_settings` may hold, the header `x-options-without-effect` names the others",
   "GET /cmd-flags": "A1111's defaults with `api` and `nowebui`; its folders are null",
-  "GET /samplers": "those that ComfyUI's core has",
-  "GET /schedulers": "those that ComfyUI's core has",
+  "GET /samplers": "A1111's; without PLMS and Restart, where ComfyUI has not our nodes",
+  "GET /schedulers": "A1111's",
   "GET /upscalers": "None, Lanczos, Nearest, and ComfyUI's upscale models, those that A1111 knows under its names",
   "GET /latent-upscale-modes": "A1111's six",
   "GET /sd-models":
@@ -42,8 +42,9 @@ export const SDAPI_ROUTES: Readonly<Record<string, string | null>> = {
   "GET /memory": "ComfyUI's; the counters of PyTorch are 0",
   "POST /unload-checkpoint": "frees the GPU's memory",
   "POST /reload-checkpoint": "nothing: ComfyUI loads what a request needs",
-  "GET /scripts": "`extra options`, `refiner`, `sampler` and `seed`; ControlNet, where there is a model for it",
-  "GET /script-info": "the first four, with A1111's arguments",
+  "GET /scripts":
+    "`extra options`, `refiner`, `sampler` and `seed`; img2img also `soft inpainting`; ControlNet, where there is a model for it",
+  "GET /script-info": "those of A1111 among them, with its arguments",
   "GET /extensions": "empty",
   "GET /loras": "LoRA files; alias and metadata from their headers where these can be read",
   "POST /refresh-loras": "reads the lists again",

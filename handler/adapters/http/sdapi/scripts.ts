@@ -1,5 +1,5 @@
 /** A1111's lists of scripts: those of its built-in ones whose work is done here, by the fields of the same names. */
-import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
+import { SDAPI_SCHEDULERS } from "../../../../workflows/sdapi-samplers.ts";
 
 /** The first has nothing to do: A1111 asks for the options of its own web page there. */
 const EXTRA_OPTIONS = "extra options";
@@ -30,9 +30,15 @@ const argument = (label: string, value: unknown, { minimum, maximum, step, choic
   choices: choices ?? null,
 });
 
-/** @param checkpoints their titles. */
-export function scriptInfo(checkpoints: readonly string[], hasSoftInpainting: boolean): object[] {
-  const samplers = SDAPI_SAMPLERS.filter(({ comfyui }) => comfyui).map(({ name }) => name);
+interface Choices {
+  /** By their titles. */
+  checkpoints: readonly string[];
+  samplers: readonly string[];
+  hasSoftInpainting: boolean;
+}
+
+/** Each script of each tab with its arguments, as A1111 describes them. */
+export function scriptInfo({ checkpoints, samplers, hasSoftInpainting }: Choices): object[] {
   const schedulers = SDAPI_SCHEDULERS.map(({ label }) => label);
   const seedSize = { minimum: 0, maximum: 2048, step: 8 };
   const args: Record<Name, object[]> = {

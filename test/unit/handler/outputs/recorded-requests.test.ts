@@ -38,8 +38,6 @@ const LENIENT = ["Euler + scheduler nonsense", "unknown sampler", "lora missing"
 const OTHERWISE: Readonly<Record<string, string>> = {
   "euler lower case": "the sampler that is meant is taken, where A1111 takes DPM++ 2M",
   "alias k_euler_a": "the sampler that is meant is taken, where A1111 takes DPM++ 2M",
-  "sampler PLMS": "refused by name",
-  "sampler Restart": "refused by name",
   tiling: "refused by name",
   s_min_uncond: "refused by name",
   "skip early cond": "refused by name",
