@@ -79,9 +79,10 @@ export class Endpoint {
   /** Why no invocation would be taken now; undefined when one would. */
   get refusal(): EndpointError | undefined {
     const { maxQueueDepth } = this.#options;
-    if (this.#isDraining) return new EndpointError("draining", "this worker is shutting down");
+    // An engine beyond repair is also drained; its callers are told why.
     const { failure } = this.engine.supervisor;
     if (failure) return failure;
+    if (this.#isDraining) return new EndpointError("draining", "this worker is shutting down");
     // One runs, the others wait.
     if (maxQueueDepth > 0 && this.#inFlight.size > maxQueueDepth) {
       return new EndpointError("queue_full", `${maxQueueDepth} invocations wait already, which is the limit`);

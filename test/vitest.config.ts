@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 /** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
+    // On two cores: most of the time is spent waiting for processes to start, run and end.
+    maxWorkers: 3,
     projects: [
       { test: { name: "unit", root: ".", include: ["test/unit/**/*.test.ts", "test/*.test.ts"] } },
       {
