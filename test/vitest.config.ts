@@ -6,7 +6,15 @@ export default defineConfig({
     // On two cores: most of the time is spent waiting for processes to start, run and end.
     maxWorkers: 3,
     projects: [
-      { test: { name: "unit", root: ".", include: ["test/unit/**/*.test.ts", "test/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          root: ".",
+          include: ["test/unit/**/*.test.ts", "test/*.test.ts"],
+          // Of properties, on a machine that does other things too.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "integration",
