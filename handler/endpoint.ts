@@ -118,9 +118,10 @@ export class Endpoint {
   /** Why no invocation would be taken now; undefined when one would. */
   get refusal(): EndpointError | undefined {
     const { maxQueueDepth } = this.#options;
-    if (this.#isDraining) return new EndpointError("draining", "this worker is shutting down");
+    // Engines beyond repair are also drained; their callers are told why.
     const { failure } = this.engines;
     if (failure) return failure;
+    if (this.#isDraining) return new EndpointError("draining", "this worker is shutting down");
     // One runs on each engine, the others wait.
     if (maxQueueDepth > 0 && this.#inFlight.size >= maxQueueDepth + this.capacity) {
       return new EndpointError("queue_full", `${maxQueueDepth} invocations wait already, which is the limit`);

@@ -3,8 +3,18 @@ import { defineConfig } from "vitest/config";
 /** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
+    // On two cores: most of the time is spent waiting for processes to start, run and end.
+    maxWorkers: 3,
     projects: [
-      { test: { name: "unit", root: ".", include: ["test/unit/**/*.test.ts", "test/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          root: ".",
+          include: ["test/unit/**/*.test.ts", "test/*.test.ts"],
+          // Of properties, on a machine that does other things too.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "integration",

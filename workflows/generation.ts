@@ -1,6 +1,6 @@
 /** A1111's txt2img and img2img as graphs, with hires fix and refiner. */
 import type { Graph, Link } from "../runtime/comfyui/graph.ts";
-import { EndpointError } from "../runtime/errors.ts";
+import type { EndpointError } from "../runtime/errors.ts";
 import { GraphBuilder } from "./builder.ts";
 import type { AestheticScores, EncodingSize } from "./conditioning.ts";
 import { addControlMap, addControls, type Control, type ControlMap } from "./controlnet.ts";
@@ -8,11 +8,11 @@ import { addGuidance } from "./guidance.ts";
 import { addHiresUpscale, type HiresUpscaler } from "./hires-fix.ts";
 import type { HiresSize } from "./hires-size.ts";
 import { addBlankConditioning } from "./inpainting-model.ts";
-import { goesBack } from "./model-calls.ts";
 import { familyOf, isInpaintingModel, UNREAD_CHECKPOINT } from "./model-family.ts";
 import { addModels, type Models } from "./models.ts";
 import { type Emphasis, planComposition, planPrompt } from "./prompt-plan.ts";
 import { type RefinerSwitch, refinerStep } from "./refiner.ts";
+import { goesBack, refuseChanges } from "./restart.ts";
 import type { ResolvedSampler } from "./sampler-names.ts";
 import { addSampling, addUnitNoise, type Guidance, type Noise, type Sampling } from "./sampling.ts";
 import { countedCalls, firstPass, img2imgPass, type SamplingPass, secondPass, timesOfCalls } from "./sampling-pass.ts";
@@ -206,20 +206,9 @@ const raise = (refusal: EndpointError) => {
   throw refusal;
 };
 
-/** A prompt's parts, a refiner and ControlNets hold between noise levels: a sampler that goes back would meet them again. */
-function refuseChanges(isChanging: boolean, { refiner, controls }: PassRequest): void {
-  const isWhole = ({ window: { start, end } }: Control) => start <= 0 && end >= 1;
-  if (!isChanging && refiner === undefined && controls.every(isWhole)) return;
-  throw new EndpointError(
-    "unsupported_feature",
-    "sampler_name: Restart with 20 steps or more goes back to more noise, where a prompt that changes on its way, a refiner, or a part of the steps with ControlNet is not available",
-    { details: { field: "sampler_name" } },
-  );
-}
-
 function addPass(builder: GraphBuilder, generation: Generation, request: PassRequest): AddedPass {
   const { embeddings, aestheticScores, isOldTiming = false, emphasis = "Original", refuse = raise } = generation;
-  const { prompts, fields, pass, cfgScale, distilledCfgScale, size, refiner, callsBefore } = request;
+  const { prompts, fields, pass, cfgScale, distilledCfgScale, size, refiner, controls, callsBefore } = request;
   const { sampler } = pass;
   const planning = {
     pass: {
@@ -235,8 +224,8 @@ function addPass(builder: GraphBuilder, generation: Generation, request: PassReq
   };
   const positive = planComposition(prompts.positive, { ...planning, field: fields.positive });
   const negative = planPrompt(prompts.negative, { ...planning, field: fields.negative });
-  const isChanging = negative.length > 1 || positive.some(({ ranges }) => ranges.length > 1);
-  if (goesBack(sampler, pass.sigmas.length - 1)) refuseChanges(isChanging, request);
+  if (goesBack(sampler, pass.sigmas.length - 1))
+    refuseChanges({ ranges: [negative, ...positive.map(({ ranges }) => ranges)], refiner, controls });
   const scale = cfgScale / sampler.cfgDivisor;
   const guide = (models: Models) => {
     const links = addModels(builder, models);
@@ -246,7 +235,7 @@ function addPass(builder: GraphBuilder, generation: Generation, request: PassReq
     const guiding = { links, kind: models.kind ?? UNREAD_CHECKPOINT, positive, negative, scale, fields, size };
     const guidance = addGuidance(builder, { ...guiding, distilledCfgScale, aestheticScores });
     const prompted = { positive: guidance.positive, negative: guidance.negative };
-    const controlled = addControls(builder, prompted, request.controls, { pass, vae: links.vae });
+    const controlled = addControls(builder, prompted, controls, { pass, vae: links.vae });
     return { vae: links.vae, guidance: { ...guidance, ...controlled } };
   };
   const base = guide(request.models);

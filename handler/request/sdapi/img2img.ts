@@ -12,11 +12,12 @@ import { decodeRaster, encodePng, isSameSize, type Raster } from "../../pictures
 import { readRequestImages } from "../../pictures/request-image.ts";
 import { invalidField } from "../field-errors.ts";
 import type { BuiltGraph, GraphRequest, Inventory } from "../request.ts";
-import { readCommon } from "./common.ts";
+import { type Common, readCommon } from "./common.ts";
 import type { Start as ControlStart } from "./controlnet/pictures.ts";
 import { draw } from "./drawing.ts";
 import type { Img2ImgFields } from "./fields.ts";
 import { gridOf } from "./grid.ts";
+import type { Notes } from "./notes.ts";
 import {
   checkScheduleLength,
   countPictures,
@@ -143,9 +144,10 @@ async function build(
   inventory: Inventory,
 ): Promise<BuiltGraph> {
   const { fields, options, notes } = request;
-  const common = await readCommon(request, pictures, inventory);
-  const { sampler, models, noiseMultiplier } = common;
-  const soft = softInpaintingOf(request, sampler, inventory.catalogue);
+  const asked = await readCommon(request, pictures, inventory);
+  const soft = softInpaintingOf(request, asked.sampler, inventory.catalogue);
+  const common = fields.mask !== null && soft === undefined ? withoutRefiner(asked, notes) : asked;
+  const { models, noiseMultiplier } = common;
   const { prepared, start: controlStart } = await prepare(soft !== undefined);
   for (const note of prepared.notes) notes.add(note);
   const files = await Promise.all(prepared.pictures.map(async (picture) => inputFile(await encodePng(picture))));
@@ -208,6 +210,17 @@ async function build(
     ...(isLaidBack && { retouch }),
     compose: (made) => compose(made.slice(0, shown)),
   };
+}
+
+/** Where a second model takes over, ComfyUI would keep what is masked as it is by then: with its noise. */
+function withoutRefiner(common: Common, notes: Notes): Common {
+  if (common.refiner === undefined) return common;
+  const message = "refiner_checkpoint: a refiner is not available with a mask, except for soft inpainting";
+  notes.refuse(
+    new EndpointError("unsupported_feature", message, { details: { field: "refiner_checkpoint" } }),
+    "there is no refiner",
+  );
+  return { ...common, refiner: undefined };
 }
 
 /** As asked for; nothing where lenient mode leaves it aside. */

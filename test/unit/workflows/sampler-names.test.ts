@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { ErrorCode } from "../../../runtime/errors.ts";
 import { type ResolvedSampler, resolveSampler } from "../../../workflows/sampler-names.ts";
 import { SDAPI_SAMPLERS, SDAPI_SCHEDULERS } from "../../../workflows/sdapi-samplers.ts";
 import recordedSamplers from "../../fixtures/sdapi/samplers.json" with { type: "json" };
@@ -71,64 +70,6 @@ describe("ComfyUI's sampler and scheduler under Automatic", () => {
   test("a scheduler that was named is used instead of the automatic one", () => {
     expect(resolveSampler("LCM", "Simple")).toMatchObject({ sampler: "lcm", scheduler: "simple" });
     expect(resolveSampler("DDIM", "Karras")).toMatchObject({ sampler: "ddim", scheduler: "karras" });
-  });
-});
-
-describe("what A1111 itself resolved", () => {
-  /** A1111 answers with its first sampler, or ignores a scheduler; here the caller gets to know. Names are not case-sensitive here. */
-  const DIFFERS: Record<string, [string, string] | ErrorCode> = {
-    "euler|": ["Euler", "Automatic"],
-    "EULER A|": ["Euler a", "Automatic"],
-    "k_euler|": ["Euler", "Automatic"],
-    "k_euler_a|karras": ["Euler a", "Karras"],
-    "Euler|KARRAS": ["Euler", "Karras"],
-    "Euler|SGMUniform": ["Euler", "SGM Uniform"],
-    "Euler|Foo": "unknown_sampler",
-    "Euler|None": "unknown_sampler",
-    "Euler|Use same scheduler": "unknown_sampler",
-    "DPM++ 2M Karras|Foo": "unknown_sampler",
-  };
-
-  interface Recorded {
-    sampler_name: string | null;
-    scheduler: string | null;
-    resolved: string[];
-    /** Absent where no picture was made. */
-    api?: string[];
-  }
-
-  interface Case {
-    name: string;
-    scheduler: string | null;
-    /** Sampler and scheduler by A1111's names, or a refusal. */
-    expected: string[] | ErrorCode;
-  }
-
-  const cases = (recordedSamplers.resolve as Recorded[]).flatMap(
-    ({ sampler_name: name, scheduler, resolved, api }): Case[] => {
-      if (!name) return [];
-      const differs = DIFFERS[`${name}|${scheduler ?? ""}`];
-      if (differs) return [{ name, scheduler, expected: differs }];
-      const isKnown = resolved[0] !== FIRST || name.startsWith(FIRST) || name === "k_dpmpp_2m";
-      return [{ name, scheduler, expected: isKnown ? (api ?? resolved) : "unknown_sampler" }];
-    },
-  );
-
-  test("there are enough of them, every difference is used, and few are taken for what was meant", () => {
-    const keys = cases.map(({ name, scheduler }) => `${name}|${scheduler ?? ""}`);
-    expect(cases.length).toBeGreaterThan(100);
-    const taken = Object.values(DIFFERS).filter((other) => typeof other !== "string");
-    expect(taken.length).toBeLessThanOrEqual(0.05 * cases.length);
-    expect(keys).toEqual(expect.arrayContaining(Object.keys(DIFFERS)));
-  });
-
-  test.each(cases)("$name with $scheduler", ({ name, scheduler, expected }) => {
-    if (typeof expected === "string") {
-      expect(thrownBy(() => resolveSampler(name, scheduler, { exact: {} })).code).toBe(expected);
-    } else {
-      const { samplerName, schedulerLabel } = resolveSampler(name, scheduler, { exact: {} });
-      expect([samplerName, schedulerLabel]).toEqual(expected);
-    }
   });
 });
 

@@ -26,6 +26,17 @@ const infoOf = (built: BuiltGraph, pictures = 1) => {
   return { ...answer, info: JSON.parse(answer["info"]!) as Record<string, unknown> };
 };
 
+test("beside a hard mask a refiner is refused, or left aside in lenient mode", async () => {
+  const body = { ...BODY, refiner_checkpoint: "b", refiner_switch_at: 0.5 };
+  const strict = async () => parseImg2Img(body).build(inventory);
+  const details = { field: "refiner_checkpoint" };
+  expect(await rejectionOf(strict())).toMatchObject({ code: "unsupported_feature", details });
+  const lenient = await parseImg2Img(body, { isLenient: true }).build(inventory);
+  expect(nodesOf(lenient, "SamplerCustomAdvanced")).toHaveLength(1);
+  const { warnings } = infoOf(lenient) as unknown as { warnings: string[] };
+  expect(warnings).toEqual([expect.stringMatching(/^refiner_checkpoint: .*; there is no refiner$/)]);
+});
+
 describe("the script", () => {
   test.each<[args: unknown[], model: object, mask: object]>([
     [[true], {}, {}],
