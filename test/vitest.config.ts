@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -33,6 +33,15 @@ export default defineConfig({
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 30_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "platforms",
+          root: ".",
+          include: ["test/platforms/**/*.test.ts"],
+          testTimeout: 60_000,
           hookTimeout: 30_000,
         },
       },
