@@ -1,5 +1,10 @@
 import { defineConfig } from "vitest/config";
 
+/** Of projects whose tests start the product. */
+const BUILT_APP = "test/support/built-app.ts";
+/** Files at a time, of tests that mostly wait for what a worker does by the clock. */
+const WAITING = 6;
+
 /** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
@@ -20,8 +25,9 @@ export default defineConfig({
           name: "integration",
           root: ".",
           include: ["test/integration/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          globalSetup: BUILT_APP,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -29,11 +35,11 @@ export default defineConfig({
           name: "contract",
           root: ".",
           include: ["test/contract/**/*.test.ts"],
-          // They wait more than they work.
-          maxWorkers: 2,
+          globalSetup: BUILT_APP,
+          maxWorkers: WAITING,
           sequence: { groupOrder: 1 },
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -41,8 +47,11 @@ export default defineConfig({
           name: "platforms",
           root: ".",
           include: ["test/platforms/**/*.test.ts"],
+          globalSetup: [BUILT_APP, "test/support/unpacked-rabbitmq.ts"],
+          maxWorkers: WAITING,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
-          hookTimeout: 30_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -60,12 +69,21 @@ export default defineConfig({
           name: "engine",
           root: ".",
           include: ["test/engine/**/*.test.ts", "test/integration/any-engine/**/*.test.ts"],
+          globalSetup: BUILT_APP,
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },
       },
-      { test: { name: "soak", root: ".", include: ["test/soak/**/*.test.ts"], testTimeout: 600_000 } },
+      {
+        test: {
+          name: "soak",
+          root: ".",
+          include: ["test/soak/**/*.test.ts"],
+          globalSetup: BUILT_APP,
+          testTimeout: 600_000,
+        },
+      },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],
   },

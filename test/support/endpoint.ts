@@ -1,11 +1,9 @@
 /** Starts the product as people do, as a process of its own, and talks to it over HTTP. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { onTestFinished } from "vitest";
-
-const MAIN = fileURLToPath(new URL("../../handler/main.ts", import.meta.url));
+import { HANDLER, HANDLER_SOURCES } from "./entries.ts";
 
 export interface LogLine {
   level: string;
@@ -59,7 +57,9 @@ export function startWorker(
   atEnd: AtEnd = onTestFinished,
   args: readonly string[] = ["serve"],
 ): RunningWorker {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  // Coverage is asked for by those who want to know about the sources.
+  const handler = settings["NODE_V8_COVERAGE"] === undefined ? HANDLER : HANDLER_SOURCES;
+  const child = spawn(process.execPath, [handler, ...args], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -147,7 +147,7 @@ export async function runCommand(
   stdin = "",
   cwd = process.cwd(),
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [HANDLER, ...args], {
     env: { PATH: process.env["PATH"], ...engineEnvironment(), ...settings },
     stdio: ["pipe", "pipe", "pipe"],
     cwd,
