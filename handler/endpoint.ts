@@ -65,6 +65,7 @@ export class Endpoint {
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
   readonly #load = new EventEmitter<{ change: [inFlight: number] }>();
+  readonly #gates = new Set<() => Promise<void>>();
   readonly #turns = new Permit();
   #isDraining = false;
   #previewsWantedUntil = 0;
@@ -89,6 +90,12 @@ export class Endpoint {
   onLoad(listener: (inFlight: number) => void): () => void {
     this.#load.on("change", listener);
     return () => this.#load.off("change", listener);
+  }
+
+  /** What every invocation waits for before its work begins; it must not reject. Returns the end of it. */
+  beforeWork(gate: () => Promise<void>): () => void {
+    this.#gates.add(gate);
+    return () => this.#gates.delete(gate);
   }
 
   /** Resolves when the engine serves. @throws EndpointError that ended it for good, `draining`, or the signal's reason. */
@@ -164,6 +171,7 @@ export class Endpoint {
       log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
       const watch = this.#watch(activity, invocation.tell);
+      await Promise.all([...this.#gates].map((gate) => gate()));
       const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
       const body = maxAnswerBytes === undefined ? answer.body : withinLimit(answer, maxAnswerBytes);
       return { ...answer, id, status: "succeeded", body };
