@@ -50,7 +50,7 @@ export default defineConfig({
           globalSetup: [BUILT_APP, "test/support/unpacked-rabbitmq.ts"],
           maxWorkers: WAITING,
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
