@@ -11,16 +11,18 @@ const root = process.env["RABBITMQ_ROOT"];
 /** `describe`, and left out where there is no RabbitMQ. */
 export const withRabbitMq = describe.skipIf(root === undefined);
 
-/** Ends with the test. */
-export const ownBroker = (settings?: readonly string[], channelTickMs?: number): Promise<Broker> =>
-  startBroker(root!, onTestFinished, settings, channelTickMs);
+type AtEnd = (stop: () => Promise<void>) => void;
+
+/** As `startBroker`, of the RabbitMQ that there is. */
+export const startOwnBroker = (atEnd: AtEnd, settings?: readonly string[], channelTickMs?: number): Promise<Broker> =>
+  startBroker(root!, atEnd, settings, channelTickMs);
 
 /** Called in a block: one for all of its tests. */
 export function sharedBroker() {
   let broker: Broker;
   beforeAll(async () => {
     const ends: (() => Promise<void>)[] = [];
-    broker = await startBroker(root!, (end) => ends.unshift(end));
+    broker = await startOwnBroker((end) => ends.unshift(end));
     return async () => {
       for (const end of ends) await end();
     };
