@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SETTINGS } from "../../../handler/adapters/sqs/sqs.ts";
+import { SETTINGS } from "../../../handler/adapters/sqs/settings.ts";
 import { settingsTable } from "../../../handler/config.ts";
 import { startAws } from "../../support/aws.ts";
 import { startEndpoint } from "../../support/endpoint.ts";
