@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The one entry: starts the engine first, then everything else while it boots. */
 import { parseArgs } from "node:util";
 import { planEngines } from "../runtime/launch.ts";
