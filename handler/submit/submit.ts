@@ -157,8 +157,10 @@ async function awaitResult(
 
 /** Fetches every output into a folder. @throws EndpointError `not_found`, `download_failed`, `invalid_request`. */
 async function save(document: SuccessDocument, folder: string, store: ObjectStore) {
-  const outputs = document.outputs.map(async (output) => ({ ...output, file: await saveOne(output, folder, store) }));
-  return { ...document, outputs: await Promise.all(outputs) };
+  const outputs = [];
+  // One after the other: any of them may be a film.
+  for (const output of document.outputs) outputs.push({ ...output, file: await saveOne(output, folder, store) });
+  return { ...document, outputs };
 }
 
 async function saveOne(
