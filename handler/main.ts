@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The one entry: starts the engine first, then everything else while it boots. */
+/** The one entry: starts the engine first, then everything else while it boots. Its first line lets the bundle be a command. */
 import { parseArgs } from "node:util";
 import { planEngines } from "../runtime/launch.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
@@ -14,6 +14,7 @@ as RunPod's workers:
        comfy-endpoint --test_input JSON         run one job, print its result; --once takes it from test_input.json
        comfy-endpoint --rp_serve_api [--rp_api_host HOST] [--rp_api_port PORT]   answer as RunPod's local API`;
 
+// The only command without an engine: somebody else's runs the payload.
 if (process.argv[2] === "submit") {
   const { submit } = await import("./submit/submit.ts");
   process.exit(await submit(process.argv.slice(3)));
