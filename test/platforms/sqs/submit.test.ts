@@ -15,7 +15,7 @@ function makeFolder(): string {
   return folder;
 }
 
-/** Runs the command with the payload on stdin. */
+/** Runs the command with the payload on stdin; it does not outlive its test by much. */
 async function submit(
   { settings: usual }: Pick<Aws, "settings">,
   payload: unknown,
@@ -23,7 +23,7 @@ async function submit(
   settings: Record<string, string> = {},
 ) {
   const { code, stdout, stderr } = await runCommand(
-    ["submit", "-", ...args],
+    ["submit", "-", "--wait", "50", ...args],
     { ...usual, ...settings },
     typeof payload === "string" ? payload : JSON.stringify(payload),
   );
