@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
+/** `npm test` asks for nothing but Node. */
+const RABBITMQ_CONTRACT = "test/contract/amqp.test.ts";
+
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps, by the file that ships), `platforms` (each platform's protocol and faults), `rabbitmq` (both on a real broker, from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -29,6 +32,8 @@ export default defineConfig({
           name: "contract",
           root: ".",
           include: ["test/contract/**/*.test.ts"],
+          exclude: [RABBITMQ_CONTRACT],
+          globalSetup: ["test/support/built-handler.ts"],
           // They wait more than they work.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
@@ -43,6 +48,16 @@ export default defineConfig({
           include: ["test/platforms/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "rabbitmq",
+          root: ".",
+          include: ["test/rabbitmq/**/*.test.ts", RABBITMQ_CONTRACT],
+          globalSetup: ["test/support/built-handler.ts", "test/rabbitmq/setup.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -25,12 +25,17 @@ export interface Sender {
 
 /** As it came; its body is read. */
 export type Answer = Omit<SyncMessage, "body"> & {
-  body: { id?: string; status?: string; error?: { code: string; message: string }; outputs?: { data: string }[] };
+  body: {
+    id?: string;
+    status?: string;
+    error?: { code: string; message: string; retryable: boolean };
+    outputs?: { data: string }[];
+  };
 };
 
 let queues = 0;
 
-/** @param brokerUrl see test/engine/rabbitmq.ts. @param isDeclared false: the queue is not there before `declare`. */
+/** @param brokerUrl see test/rabbitmq/broker.ts. @param isDeclared false: the queue is not there before `declare`. */
 export async function connectSender(
   brokerUrl: string,
   atEnd: (stop: () => Promise<void>) => void,

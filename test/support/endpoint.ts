@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { onTestFinished } from "vitest";
+import { inject, onTestFinished } from "vitest";
 
-const MAIN = fileURLToPath(new URL("../../handler/main.ts", import.meta.url));
+/** The file that ships, where the project builds it (./built-handler.ts). */
+const MAIN = inject("handler") ?? fileURLToPath(new URL("../../handler/main.ts", import.meta.url));
 
 export interface LogLine {
   level: string;

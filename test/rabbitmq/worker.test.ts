@@ -1,9 +1,9 @@
-/** The worker of a queue on a real RabbitMQ, with the emulator for an engine, whichever is under test. */
+/** The worker of a queue on a real RabbitMQ. */
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { SETTINGS } from "../../handler/adapters/amqp.ts";
 import { settingsTable } from "../../handler/config.ts";
 import { connectSender, type Sender } from "../support/amqp-queue.ts";
@@ -12,11 +12,9 @@ import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { colourGraph, longTextGraph, slowTxt2Img } from "../support/payloads.ts";
 import { ROOT } from "../support/source-files.ts";
 import { startProxy } from "../support/tcp-proxy.ts";
-import { type Broker, installRabbitMq, startBroker } from "./rabbitmq.ts";
+import { type Broker, startBroker } from "./broker.ts";
 
-const root = await installRabbitMq().catch((error: Error) => {
-  console.warn(`SKIPPED: there is no RabbitMQ for the tests of its worker: ${error.message}`);
-});
+const root = inject("rabbitmq");
 
 const quick = (color = 1) => ({ prompt: colourGraph(color) });
 const UNKNOWN_NODE = { prompt: { "1": { class_type: "NoSuchNode", inputs: {} } } };
@@ -30,10 +28,10 @@ const taking = (worker: RunningEndpoint) => worker.logged(({ message }) => messa
 let broker: Broker;
 const sender = (options?: Parameters<typeof connectSender>[2]) => connectSender(broker.url, onTestFinished, options);
 
-describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
+describe("a worker of a queue of RabbitMQ", () => {
   const ends: (() => Promise<void>)[] = [];
   beforeAll(async () => {
-    broker = await startBroker(root!, (end) => ends.unshift(end));
+    broker = await startBroker(root, (end) => ends.unshift(end));
   });
   afterAll(async () => {
     for (const end of ends) await end();
@@ -277,7 +275,7 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
   });
 
   test("a broker that is away, at the start and later, is waited for", async () => {
-    const own = await startBroker(root!, onTestFinished);
+    const own = await startBroker(root, onTestFinished);
     const jobs = await connectSender(own.url, onTestFinished);
     await jobs.send(quick());
     await own.stop();
@@ -310,7 +308,7 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
       ],
     };
     await writeFile(join(folder, "definitions.json"), JSON.stringify(definitions));
-    const own = await startBroker(root!, onTestFinished, [`load_definitions = ${join(folder, "definitions.json")}`]);
+    const own = await startBroker(root, onTestFinished, [`load_definitions = ${join(folder, "definitions.json")}`]);
     const jobs = await connectSender(own.url, onTestFinished);
     const worker = await startEndpoint({ ...jobs.settings, AMQP_URL: own.url.replace("guest:guest", "worker:worker") });
     await jobs.send(slowTxt2Img({ steps: 100 }));
@@ -322,7 +320,7 @@ describe.skipIf(root === undefined)("a worker of a queue of RabbitMQ", () => {
   });
 
   test("a message that the broker takes back after its consumer_timeout is interrupted, and comes again", async () => {
-    const own = await startBroker(root!, onTestFinished, ["consumer_timeout = 2000"], 500);
+    const own = await startBroker(root, onTestFinished, ["consumer_timeout = 2000"], 500);
     const jobs = await connectSender(own.url, onTestFinished);
     const worker = await startEndpoint(jobs.settings);
     await jobs.send(slowTxt2Img({ steps: 5_000 }));
