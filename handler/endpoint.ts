@@ -161,7 +161,9 @@ export class Endpoint {
       abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
     const deadline = setTimeout(tooLate, timeoutMs);
     try {
-      log.info({ kind: activity.kind, attempt: invocation.attempt }, "invocation received");
+      // How deep the queue is, for who draws it from the log.
+      const ahead = this.#inFlight.size;
+      log.info({ kind: activity.kind, attempt: invocation.attempt, ahead }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
       const watch = this.#watch(activity, invocation.tell);
       const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
