@@ -15,21 +15,23 @@ const seconds = (number: number) => new Promise((resolve) => setTimeout(resolve,
 
 test("F5 a job of 14 s lives under a visibility timeout of 10 s, though extensions are refused, throttled or cut for a while", async () => {
   const aws = await startAws();
-  const endpoint = await startEndpoint({ ...aws.settings, SQS_VISIBILITY_SECONDS: "10" });
+  const settings = { ...aws.settings, SQS_VISIBILITY_SECONDS: "10" };
+  // The other one would get it as soon as the lease is over.
+  const workers = await Promise.all([startEndpoint(settings), startEndpoint(settings)]);
+  await Promise.all(workers.map((worker) => worker.ready()));
   aws.fauxqs.sendMessage("jobs", lasting(14, "long"));
-  await started(endpoint);
+  await Promise.race(workers.map(started));
   // The first extension is due after 3.3 s, and the lease would end after 10.
-  const faults = [503, "reset", { code: "RequestThrottled" }] as const;
+  const faults = [503, { code: "RequestThrottled" }, "reset"] as const;
   let failed = 0;
   aws.setFault(({ action }) => (action === "ChangeMessageVisibility" ? faults[failed++ % faults.length] : undefined));
-  const other = await startEndpoint({ ...aws.settings, SQS_VISIBILITY_SECONDS: "10" });
   await seconds(7);
   aws.setFault(undefined);
   await aws.empty("jobs");
-  expect(failed).toBeGreaterThan(faults.length);
+  expect(failed).toBeGreaterThanOrEqual(faults.length);
   expect(await aws.read("results/long.json")).toMatchObject({ status: "succeeded", attempt: 1 });
-  const received = [endpoint, other].map(({ log }) => log.filter(({ message }) => message === "invocation received"));
-  expect(received).toEqual([[expect.anything()], []]);
+  const received = workers.flatMap(({ log }) => log.filter(({ message }) => message === "invocation received"));
+  expect(received).toHaveLength(1);
 });
 
 test.each([
