@@ -1,6 +1,7 @@
 /** What every adapter talks to: takes invocations in, bounds them in number and time, answers each exactly once, and drains. */
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engines } from "../runtime/engines.ts";
@@ -27,13 +28,23 @@ export interface EndpointOptions {
   extraData: Readonly<Record<string, unknown>>;
 }
 
-type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onStart" | "onProgress" | "onPreview">;
+type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onReady" | "onStart" | "onProgress" | "onPreview">;
 type Taken = Omit<ParsedInvocation, keyof Watch>;
 
 /** Previews cost every step some milliseconds, so that only they get them who ask again and again. */
 const PREVIEW_INTEREST_MS = 60_000;
 /** A long prompt shows in the log that it moves. */
 const PROGRESS_LOG_MS = 5_000;
+/** What was taken in the moment of the signal has so long to get to the engine before that takes nothing more. */
+const LAST_START_MS = 2_000;
+
+interface InFlight {
+  finished: Promise<unknown>;
+  abort: AbortController;
+  activity: Activity;
+  /** Resolves when it stands in the engines' line, or has ended. */
+  prepared: Promise<void>;
+}
 
 function progressLog(activity: Activity, log: Logger): (progress: Progress) => void {
   let loggedAt = Date.now();
@@ -63,8 +74,9 @@ export class Endpoint {
   readonly engines: Engines;
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
-  readonly #inFlight = new Set<{ finished: Promise<unknown>; abort: AbortController; activity: Activity }>();
+  readonly #inFlight = new Set<InFlight>();
   readonly #load = new EventEmitter<{ change: [inFlight: number] }>();
+  readonly #gates = new Set<() => Promise<void>>();
   readonly #turns = new Permit();
   #isDraining = false;
   #previewsWantedUntil = 0;
@@ -89,6 +101,12 @@ export class Endpoint {
   onLoad(listener: (inFlight: number) => void): () => void {
     this.#load.on("change", listener);
     return () => this.#load.off("change", listener);
+  }
+
+  /** What every invocation waits for before its work begins; it must not reject. Returns the end of it. */
+  beforeWork(gate: () => Promise<void>): () => void {
+    this.#gates.add(gate);
+    return () => this.#gates.delete(gate);
   }
 
   /** Resolves when the engine serves. @throws EndpointError that ended it for good, `draining`, or the signal's reason. */
@@ -144,16 +162,21 @@ export class Endpoint {
     const abort = new AbortController();
     const activity = new Activity(parsed.request.kind);
     const context = { invocationId: parsed.id, platform: invocation.source };
-    const entry = { abort, activity, finished: withLogContext(context, () => this.#run(parsed, abort, activity)) };
+    const { promise: prepared, resolve: onReady } = Promise.withResolvers<void>();
+    const finished = withLogContext(context, () =>
+      this.#run(parsed, abort, this.#watch(activity, onReady, parsed.tell)),
+    );
+    const entry = { abort, activity, finished, prepared };
     this.#inFlight.add(entry);
     this.#load.emit("change", this.inFlight);
-    return entry.finished.finally(() => {
+    return finished.finally(() => {
+      onReady();
       this.#inFlight.delete(entry);
       this.#load.emit("change", this.inFlight);
     });
   }
 
-  async #run(invocation: Taken, abort: AbortController, activity: Activity): Promise<InvocationResult> {
+  async #run(invocation: Taken, abort: AbortController, watch: Watch): Promise<InvocationResult> {
     const { engines, outputs, log } = this.#options;
     const { id, maxAnswerBytes } = invocation;
     const timeoutMs = Math.min(this.#options.timeoutMs, invocation.timeoutMs ?? Number.POSITIVE_INFINITY);
@@ -163,9 +186,9 @@ export class Endpoint {
     try {
       // How deep the queue is, for who draws it from the log.
       const ahead = this.#inFlight.size;
-      log.info({ kind: activity.kind, attempt: invocation.attempt, ahead }, "invocation received");
+      log.info({ kind: invocation.request.kind, attempt: invocation.attempt, ahead }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
-      const watch = this.#watch(activity, invocation.tell);
+      await Promise.all([...this.#gates].map((gate) => gate()));
       const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
       const body = maxAnswerBytes === undefined ? answer.body : withinLimit(answer, maxAnswerBytes);
       return { ...answer, id, status: "succeeded", body };
@@ -176,10 +199,11 @@ export class Endpoint {
     }
   }
 
-  #watch(activity: Activity, tell?: Invocation["tell"]): Watch {
+  #watch(activity: Activity, onReady: () => void, tell?: Invocation["tell"]): Watch {
     const advance = progressLog(activity, this.#options.log);
     return {
       wantsPreviews: Date.now() < this.#previewsWantedUntil,
+      onReady,
       onStart: (graph) => activity.start(graph),
       onProgress: (progress) => {
         advance(progress);
@@ -212,8 +236,14 @@ export class Endpoint {
     const clock = setTimeout(() => {
       for (const { abort } of this.#inFlight) abort.abort(reason);
     }, graceMs);
+    if (this.engines.isServing)
+      await Promise.race([this.#allPrepared(), sleep(LAST_START_MS, undefined, { ref: false })]);
     this.engines.drain("shutdown");
     await Promise.allSettled([...this.#inFlight].map(({ finished }) => finished));
     clearTimeout(clock);
+  }
+
+  #allPrepared(): Promise<unknown> {
+    return Promise.all([...this.#inFlight].map(({ prepared }) => prepared));
   }
 }

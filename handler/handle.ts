@@ -31,6 +31,8 @@ export interface ParsedInvocation extends Invocation {
   request: Request;
   /** Whether pictures of the way are wanted. */
   wantsPreviews: boolean;
+  /** Everything is ready for the engine, which may be busy. */
+  onReady(): void;
   /** The engine begins with this graph. */
   onStart(graph: Graph): void;
   onProgress(progress: Progress): void;
@@ -110,7 +112,9 @@ async function runInTurn(
 ) {
   const { invocation, engines, log, clock, leftovers } = job;
   const { request, signal } = invocation;
-  const turn = await engines.turn(graph, signal, only);
+  const nextTurn = engines.turn(graph, signal, only);
+  invocation.onReady();
+  const turn = await nextTurn;
   const { engine } = turn;
   const options: RunOptions = {
     signal,

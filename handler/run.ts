@@ -87,7 +87,7 @@ async function serve(
   await within(FORCE_MS, Promise.all(intakes.map((intake) => intake.stop())));
   // Who was given more time than usual is told by a signal that it is over.
   if (departure) void whenAborted(terminated).then(() => endpoint.drain(graceMs(config)));
-  await drain(endpoint, grace);
+  await drain(endpoint, Math.max(0, graceEndsAt - performance.now()));
   // An answer that the platform does not take yet may be brought again as long as there is time.
   const leftMs = Math.max(FORCE_MS, graceEndsAt - performance.now());
   await within(leftMs, Promise.all(intakes.map((intake) => intake.close())));

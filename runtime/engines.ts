@@ -67,6 +67,10 @@ export class Engines {
     return BEST_FIRST.find((state) => states.has(state))!;
   }
 
+  get isServing(): boolean {
+    return this.all.some(({ supervisor }) => supervisor.serving);
+  }
+
   /** How many may still serve. */
   get alive(): number {
     return this.all.filter(({ supervisor }) => !supervisor.isOver).length;

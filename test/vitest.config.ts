@@ -1,9 +1,14 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm test` asks for nothing but Node. */
+/** `npm test` asks for nothing but Node: what needs RabbitMQ is run by `npm run test:platforms`. */
 const RABBITMQ_CONTRACT = "test/contract/amqp.test.ts";
+const RABBITMQ_PLATFORM = "test/platforms/amqp/**/*.test.ts";
+/** Of projects whose tests start the product. */
+const BUILT_APP = "test/support/built-app.ts";
+/** Files at a time, of tests that mostly wait for what a worker does by the clock. */
+const WAITING = 6;
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps, by the file that ships), `platforms` (each platform's protocol and faults), `rabbitmq` (both on a real broker, from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `rabbitmq` (both on a real broker, from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -23,8 +28,9 @@ export default defineConfig({
           name: "integration",
           root: ".",
           include: ["test/integration/**/*.test.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          globalSetup: BUILT_APP,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -33,12 +39,11 @@ export default defineConfig({
           root: ".",
           include: ["test/contract/**/*.test.ts"],
           exclude: [RABBITMQ_CONTRACT],
-          globalSetup: ["test/support/built-handler.ts"],
-          // They wait more than they work.
-          maxWorkers: 2,
+          globalSetup: BUILT_APP,
+          maxWorkers: WAITING,
           sequence: { groupOrder: 1 },
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -46,17 +51,23 @@ export default defineConfig({
           name: "platforms",
           root: ".",
           include: ["test/platforms/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 30_000,
+          exclude: [RABBITMQ_PLATFORM],
+          globalSetup: BUILT_APP,
+          maxWorkers: WAITING,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {
         test: {
           name: "rabbitmq",
           root: ".",
-          include: ["test/rabbitmq/**/*.test.ts", RABBITMQ_CONTRACT],
-          globalSetup: ["test/support/built-handler.ts", "test/rabbitmq/setup.ts"],
-          testTimeout: 60_000,
+          include: [RABBITMQ_PLATFORM, RABBITMQ_CONTRACT],
+          globalSetup: [BUILT_APP, "test/support/unpacked-rabbitmq.ts"],
+          maxWorkers: WAITING,
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
           hookTimeout: 60_000,
         },
       },
@@ -75,12 +86,21 @@ export default defineConfig({
           name: "engine",
           root: ".",
           include: ["test/engine/**/*.test.ts", "test/integration/any-engine/**/*.test.ts"],
+          globalSetup: BUILT_APP,
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },
       },
-      { test: { name: "soak", root: ".", include: ["test/soak/**/*.test.ts"], testTimeout: 600_000 } },
+      {
+        test: {
+          name: "soak",
+          root: ".",
+          include: ["test/soak/**/*.test.ts"],
+          globalSetup: BUILT_APP,
+          testTimeout: 600_000,
+        },
+      },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],
   },

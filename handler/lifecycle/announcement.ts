@@ -14,13 +14,21 @@ export interface AnnouncementOptions<T> {
 
 const MAX_BACKOFF_MS = 30_000;
 
+interface Wish<T> {
+  value: T;
+  /** Resolves when it was told once, heard or not. */
+  told: PromiseWithResolvers<void>;
+}
+
 export class Announcement<T> {
   readonly #options: Required<AnnouncementOptions<T>>;
   readonly #stopped = new AbortController();
   /** Each call of `set` is a wish of its own. */
-  #wish: { value: T } | undefined;
-  #heard: { value: T } | undefined;
+  #wish: Wish<T> | undefined;
+  #heard: Wish<T> | undefined;
   #isTelling = false;
+  /** In a row. */
+  #failures = 0;
 
   constructor(options: AnnouncementOptions<T>) {
     this.#options = { timeoutMs: 2_000, backoffMs: 1_000, ...options };
@@ -34,8 +42,14 @@ export class Announcement<T> {
 
   /** The same, also when it was heard before. */
   repeat(value: T): void {
-    this.#wish = { value };
+    this.#wish?.told.resolve();
+    this.#wish = { value, told: Promise.withResolvers() };
     if (!this.#isTelling) void this.#tell();
+  }
+
+  /** Resolves when what was set last is heard; nobody waits for somebody who did not hear the last time. */
+  async heard(): Promise<void> {
+    if (this.#failures === 0) await this.#wish?.told.promise;
   }
 
   stop(): void {
@@ -46,15 +60,17 @@ export class Announcement<T> {
     const { send, onFailure, timeoutMs, backoffMs } = this.#options;
     const { signal } = this.#stopped;
     this.#isTelling = true;
-    for (let failures = 0; this.#wish !== this.#heard && !signal.aborted; ) {
+    while (this.#wish !== this.#heard && !signal.aborted) {
       const wish = this.#wish!;
       try {
         await send(wish.value, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
         this.#heard = wish;
-        failures = 0;
+        this.#failures = 0;
+        wish.told.resolve();
       } catch (error) {
-        if (failures++ === 0 && !signal.aborted) onFailure(error as Error);
-        const waitMs = Math.min(backoffMs * 2 ** (failures - 1), MAX_BACKOFF_MS);
+        if (this.#failures++ === 0 && !signal.aborted) onFailure(error as Error);
+        this.#wish!.told.resolve();
+        const waitMs = Math.min(backoffMs * 2 ** (this.#failures - 1), MAX_BACKOFF_MS);
         await sleep(waitMs, undefined, { signal, ref: false }).catch(() => {});
       }
     }

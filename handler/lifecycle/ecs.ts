@@ -1,17 +1,19 @@
 /** Scale-in protection of an ECS task: neither scale-in nor a deployment ends a task that works. */
-
+import { setTimeout as sleep } from "node:timers/promises";
 import { Announcement } from "./announcement.ts";
 import type { Hook } from "./hook.ts";
 
 /** What the agent takes. */
 const MAX_MINUTES = 2880;
+/** Work waits so long for its protection at the most. */
+const MAX_WAIT_MS = 1_000;
 
 interface Answer {
   failure?: { Reason?: string; Detail?: string };
   error?: { Code?: string; Message?: string };
 }
 
-/** Protects while an invocation is in flight; the protection is renewed before it ends. */
+/** Protects while an invocation is in flight, from before its work begins; the protection is renewed before it ends. */
 export const protectTask: Hook = ({ endpoint, config, log }) => {
   const { ECS_AGENT_URI: agent } = config.environment;
   if (!agent) return undefined;
@@ -41,9 +43,14 @@ export const protectTask: Hook = ({ endpoint, config, log }) => {
     onFailure: (error) => log.warn({ err: error }, "the ECS agent does not change the task's protection; trying again"),
   });
   const ended = endpoint.onLoad((inFlight) => protection.set(inFlight > 0));
+  const ungated = endpoint.beforeWork(() => {
+    protection.set(true);
+    return Promise.race([protection.heard(), sleep(MAX_WAIT_MS, undefined, { ref: false })]);
+  });
   const renewal = setInterval(() => endpoint.inFlight > 0 && protection.repeat(true), (minutes * 60_000) / 2);
   return () => {
     ended();
+    ungated();
     clearInterval(renewal);
     protection.stop();
   };

@@ -1,19 +1,17 @@
 /** The files that the image carries: complete beside sharp alone, small, and quick to start the engine. */
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Metafile } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildBundles } from "../../handler/build.ts";
+import { buildApp } from "../support/built-app.ts";
 import { startJobServer } from "../support/job-server.ts";
 import { colourGraph } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
-
-const SHARP = fileURLToPath(new URL("../../node_modules/sharp", import.meta.url));
 
 let root: string;
 let app: string;
@@ -22,9 +20,7 @@ let metafile: Metafile;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "bundle-"));
   app = join(root, "app");
-  metafile = await buildBundles(app);
-  await mkdir(join(app, "node_modules"));
-  await symlink(SHARP, join(app, "node_modules", "sharp"));
+  metafile = await buildApp(app);
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));

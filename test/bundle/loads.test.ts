@@ -1,13 +1,13 @@
 /** What a worker reads of the files that ship: ComfyUI's start waits for little, and no platform reads what is another's. */
-import { mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Metafile } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { PLATFORMS } from "../../handler/adapters/platforms.ts";
-import { buildBundles } from "../../handler/build.ts";
 import { startAws } from "../support/aws.ts";
+import { buildApp } from "../support/built-app.ts";
 import { startWorker } from "../support/endpoint.ts";
 import { startJobServer } from "../support/job-server.ts";
 import { startLambdaRuntime } from "../support/lambda-runtime.ts";
@@ -39,9 +39,7 @@ let app: string;
 let metafile: Metafile;
 beforeAll(async () => {
   app = await mkdtemp(join(tmpdir(), "loads-"));
-  metafile = await buildBundles(app);
-  await mkdir(join(app, "node_modules"));
-  await symlink(join(ROOT, "node_modules/sharp"), join(app, "node_modules/sharp"));
+  metafile = await buildApp(app);
 });
 afterAll(() => rm(app, { recursive: true, force: true }));
 

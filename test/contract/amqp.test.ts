@@ -1,21 +1,13 @@
 /** A queue of RabbitMQ, on a real broker. */
-import { afterAll, beforeAll, inject } from "vitest";
-import { type Broker, startBroker } from "../rabbitmq/broker.ts";
 import { type Answer, connectSender } from "../support/amqp-queue.ts";
+import { sharedBroker } from "../support/amqp-worker.ts";
 import { startWorker } from "../support/endpoint.ts";
 import { adapterContract } from "./adapter-contract.ts";
 import { inlineOutputs, type Outcome } from "./driver.ts";
 
-const NOTHING_KEPT = "results are kept in a bucket, and here is none; with one: test/rabbitmq/worker.test.ts";
+const NOTHING_KEPT = "results are kept in a bucket, and here is none; with one: test/platforms/amqp/";
 
-let broker: Broker;
-let stopBroker: () => Promise<void>;
-beforeAll(async () => {
-  broker = await startBroker(inject("rabbitmq"), (stop) => {
-    stopBroker = stop;
-  });
-});
-afterAll(() => stopBroker());
+const broker = sharedBroker();
 
 adapterContract({
   name: "amqp",
@@ -31,7 +23,7 @@ adapterContract({
     progress: "a queue tells nobody how a message is getting on",
   },
   start: async (settings, atEnd) => {
-    const jobs = await connectSender(broker.url, atEnd);
+    const jobs = await connectSender(broker.url(), atEnd);
     const worker = startWorker({ ...jobs.settings, AMQP_MAX_REPLY_MB: "8", ...settings }, atEnd);
     const waiting = new Map<string, (answer: Answer) => void>();
     const listen = async () => {

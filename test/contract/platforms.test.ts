@@ -1,7 +1,8 @@
 /** Which platform is under the contract, and by what. */
 import { existsSync } from "node:fs";
-import { expect, inject, test } from "vitest";
+import { expect, test } from "vitest";
 import { PLATFORMS } from "../../handler/adapters/platforms.ts";
+import { HANDLER } from "../support/entries.ts";
 
 const BY_HTTP = "http, with other defaults";
 /** Those without a test file of their own. */
@@ -19,5 +20,5 @@ test("every platform is under the contract, or there is a reason", () => {
 });
 
 test("it is the file that ships that is under the contract", () => {
-  expect(inject("handler")).toMatch(/handler\.mjs$/);
+  expect(HANDLER).toMatch(/handler\.mjs$/);
 });

@@ -79,19 +79,30 @@ export async function installRealEngine(): Promise<RealEngine> {
 /** Installs A1111's client of the Python package index into a virtual environment of its own. @returns its interpreter. */
 export const installWebuiapi = () =>
   // aiohttp is what its asynchronous calls use.
-  installClient("venv-webuiapi-0.9.17", "webuiapi==0.9.17", "aiohttp");
+  installClient("venv-webuiapi-0.9.17", "webuiapi==0.9.17", "requests Pillow aiohttp");
 
-/** Installs RunPod's client likewise. */
-export const installRunpod = () => installClient("venv-runpod-1.12.0", "runpod==1.12.0");
+/** Installs RunPod's client likewise, without the web framework, AWS library and command line that come with it: 70 packages. */
+export const installRunpod = () =>
+  installClient(
+    "venv-runpod-client-1.12.0",
+    "runpod==1.12.0",
+    "aiohttp aiohttp-retry backoff paramiko py-cpuinfo requests tomli tomlkit tqdm-loggable",
+  );
 
-async function installClient(name: string, ...packages: string[]): Promise<string> {
+/** @param needs what it imports, which is less than what it asks for. */
+async function installClient(name: string, client: string, needs: string): Promise<string> {
   const venv = join(await cacheFolder(), name);
-  await once(venv, `installing ${packages[0]}`, async (folder) => {
+  await once(venv, `installing ${client}`, async (folder) => {
     await run("python3", ["-m", "venv", folder]);
-    await run(join(folder, "bin", "python"), ["-m", "pip", "install", "-q", ...packages]);
+    const python = join(folder, "bin", "python");
+    await pip(python, "--no-deps", client);
+    await pip(python, ...needs.split(" "));
   });
   return join(venv, "bin", "python");
 }
+
+/** Most of what is installed is never imported: what is, is compiled then. */
+const pip = (python: string, ...args: string[]) => run(python, ["-m", "pip", "install", "-q", "--no-compile", ...args]);
 
 /** Where everything is kept. */
 export async function cacheFolder(): Promise<string> {
@@ -142,15 +153,14 @@ async function fetchBundledTree(folder: string): Promise<void> {
 async function makeVenv(folder: string, requirements: string | undefined): Promise<void> {
   await run("python3", ["-m", "venv", folder]);
   const python = join(folder, "bin", "python");
-  const pip = (...args: string[]) => run(python, ["-m", "pip", "install", "-q", ...args]);
-  await pip("torch==2.13.0");
-  await pip("--no-deps", ...PACKAGES_ALONE.split(" "));
-  await pip(...PACKAGES.split(" "));
+  await pip(python, "torch==2.13.0");
+  await pip(python, "--no-deps", ...PACKAGES_ALONE.split(" "));
+  await pip(python, ...PACKAGES.split(" "));
   if (requirements) {
     const wanted = (await readFile(requirements, "utf8")).split("\n");
     const kept = wanted.filter((line) => !/^(torch|torchvision|torchaudio|comfyui[-_])/i.test(line));
     await writeFile(join(folder, "requirements.txt"), kept.join("\n"));
-    await pip("-r", join(folder, "requirements.txt"));
+    await pip(python, "-r", join(folder, "requirements.txt"));
   }
   await addStandIns(join(folder, "lib"));
 }

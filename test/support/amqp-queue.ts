@@ -35,7 +35,7 @@ export type Answer = Omit<SyncMessage, "body"> & {
 
 let queues = 0;
 
-/** @param brokerUrl see test/rabbitmq/broker.ts. @param isDeclared false: the queue is not there before `declare`. */
+/** @param brokerUrl see test/engine/rabbitmq.ts. @param isDeclared false: the queue is not there before `declare`. */
 export async function connectSender(
   brokerUrl: string,
   atEnd: (stop: () => Promise<void>) => void,

@@ -1,11 +1,10 @@
 /** Starts the emulator as a process of its own and speaks its protocol, as a client that trusts nothing. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { onTestFinished, vi } from "vitest";
 import { WebSocket } from "ws";
+import { EMULATOR } from "./entries.ts";
 
-const MAIN = fileURLToPath(new URL("../../runtime/emulator/main.ts", import.meta.url));
 const START_LIMIT_MS = 20_000;
 
 interface Message {
@@ -26,7 +25,7 @@ export interface Emulator {
 
 /** Runs the emulator with flags; `ready` resolves when it listens. It ends with the test. */
 export function spawnEmulator(...flags: string[]): Emulator & { ready(): Promise<void> } {
-  const child = spawn(process.execPath, [MAIN, "--port", "0", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [EMULATOR, "--port", "0", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (text += chunk));
   const exited = once(child, "close") as Emulator["exited"];

@@ -1,12 +1,9 @@
 /** Starts the product as people do, as a process of its own, and talks to it over HTTP. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { inject, onTestFinished } from "vitest";
-
-/** The file that ships, where the project builds it (./built-handler.ts). */
-const MAIN = inject("handler") ?? fileURLToPath(new URL("../../handler/main.ts", import.meta.url));
+import { onTestFinished } from "vitest";
+import { HANDLER, HANDLER_SOURCES } from "./entries.ts";
 
 export interface LogLine {
   level: string;
@@ -60,9 +57,11 @@ export function startWorker(
   settings: Record<string, string> = {},
   atEnd: AtEnd = onTestFinished,
   args: readonly string[] = ["serve"],
-  main = MAIN,
+  main = HANDLER,
 ): RunningWorker {
-  const child = spawn(process.execPath, [main, ...args], {
+  // Coverage is asked for by those who want to know about the sources.
+  const handler = settings["NODE_V8_COVERAGE"] === undefined ? main : HANDLER_SOURCES;
+  const child = spawn(process.execPath, [handler, ...args], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -150,7 +149,7 @@ export async function runCommand(
   stdin = "",
   cwd = process.cwd(),
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [HANDLER, ...args], {
     env: { PATH: process.env["PATH"], ...engineEnvironment(), ...settings },
     stdio: ["pipe", "pipe", "pipe"],
     cwd,

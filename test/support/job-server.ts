@@ -44,6 +44,8 @@ export interface JobServer {
   results(): Result[];
   /** Resolves with the first call of the channel, from now or before, that fits. */
   called(channel: Channel, fits?: (call: Call) => boolean): Promise<Call>;
+  /** Resolves with the channel's calls when there are so many, or more. */
+  calledTimes(channel: Channel, count: number): Promise<Call[]>;
   /** What RunPod sets in a worker's environment. */
   environment: Record<string, string>;
 }
@@ -104,6 +106,17 @@ export async function startJobServer(
   });
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v2/ep1`;
   const on = (channel: Channel) => calls.filter((call) => call.channel === channel);
+  const called: JobServer["called"] = (channel, fits = () => true) =>
+    new Promise((resolve) => {
+      const check = () => {
+        const found = calls.find((call) => call.channel === channel && fits(call));
+        if (!found) return;
+        waiting.delete(check);
+        resolve(found);
+      };
+      waiting.add(check);
+      check();
+    });
 
   return {
     calls,
@@ -116,17 +129,11 @@ export async function startJobServer(
           call,
         }))
         .filter(({ body }) => body["status"] !== "IN_PROGRESS"),
-    called: (channel, fits = () => true) =>
-      new Promise((resolve) => {
-        const check = () => {
-          const found = calls.find((call) => call.channel === channel && fits(call));
-          if (!found) return;
-          waiting.delete(check);
-          resolve(found);
-        };
-        waiting.add(check);
-        check();
-      }),
+    called,
+    calledTimes: async (channel, count) => {
+      await called(channel, () => on(channel).length >= count);
+      return on(channel);
+    },
     environment: {
       RUNPOD_WEBHOOK_GET_JOB: `${base}/job-take/$ID${QUERY}`,
       RUNPOD_WEBHOOK_POST_OUTPUT: `${base}/job-done/$RUNPOD_POD_ID/$ID${QUERY}`,

@@ -13,7 +13,8 @@ export interface Asked {
 }
 
 /** `hang`: no answer, ever. */
-export type Say = (asked: Asked) => { status: number; body?: unknown } | "hang";
+type Said = { status: number; body?: unknown } | "hang";
+export type Say = (asked: Asked) => Said | Promise<Said>;
 
 export async function startMetadata(say: Say): Promise<{ url: string; asked: Asked[] }> {
   const asked: Asked[] = [];
@@ -21,7 +22,7 @@ export async function startMetadata(say: Say): Promise<{ url: string; asked: Ask
     const { method = "", url = "", headers } = request;
     const one = { method, path: url, headers, body: await text(request) };
     asked.push(one);
-    const answer = say(one);
+    const answer = await say(one);
     if (answer === "hang") return;
     const { status, body = "" } = answer;
     response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body));

@@ -4,7 +4,7 @@
 const SAME_CLOCK_MS = 5_000;
 /** `Date` leaves out up to a second; rather too little time than too much. */
 const DATE_STEP_MS = 1_000;
-/** For interrupting the prompt and for telling Lambda. */
+/** For interrupting the prompt and for telling Lambda; of less than three seconds, which is Lambda's default, a third. */
 const MARGIN_MS = 1_000;
 
 /** Node's timers hold no more, and would fire at once. */
@@ -19,5 +19,5 @@ export function remainingMs(deadline: number, date: string | undefined, now = Da
   const told = Date.parse(date ?? "");
   const isSkewed = Math.abs(now - told) > SAME_CLOCK_MS;
   const left = deadline - (isSkewed ? told + DATE_STEP_MS : now);
-  return Math.min(LONGEST_MS, Math.max(0, Math.floor(left - Math.min(MARGIN_MS, left / 10))));
+  return Math.min(LONGEST_MS, Math.max(0, Math.floor(left - Math.min(MARGIN_MS, left / 3))));
 }

@@ -23,8 +23,8 @@ export interface WorkerOptions {
 /** RunPod carries 10 MB, and 20 MB for a caller that waits (`/runsync`), the envelope included. */
 const MAX_ANSWER_BYTES = 9_500_000;
 const MAX_SYNC_ANSWER_BYTES = 19_000_000;
-/** A job that was handed out while the signal to stop was on its way is still taken: as long as a round trip takes. */
-const LAST_ANSWER_MS = 300;
+/** A job that was handed out while the signal to stop was on its way is still taken: a round trip's time, on a machine that is busy too. */
+const LAST_ANSWER_MS = 1_000;
 
 export class RunpodWorker {
   readonly #options: WorkerOptions;

@@ -17,7 +17,7 @@ replay(
     const signalledAt = performance.now();
     endpoint.process.kill("SIGTERM");
     expect(await endpoint.exited).toBe(recorded.exit);
-    expect(performance.now() - signalledAt).toBeLessThan(2_000);
+    expect(performance.now() - signalledAt, "not the 90 s of the library").toBeLessThan(5_000);
     expect(server.on("take")[0]!.closedAt).toBeDefined();
   },
 );
@@ -82,10 +82,11 @@ replay("sigterm-twice", "F13: the second signal ends the process", async () => {
 
 replay("sigterm-take-answers-job", "a job that was on its way when the signal came is run and answered", async () => {
   const signalled = Promise.withResolvers<void>();
-  const late = { ...handsOut(quickJob("late")), when: signalled.promise, afterMs: 100 };
+  const late = { ...handsOut(quickJob("late")), when: signalled.promise };
   const { server, endpoint } = await startWorker({ take: [late] }, { SHUTDOWN_GRACE_SECONDS: "20" });
   await server.called("take");
   endpoint.process.kill("SIGTERM");
+  await endpoint.logged(({ message }) => message === "shutting down");
   signalled.resolve();
   expect(await endpoint.exited).toBe(0);
   expect(server.results()).toMatchObject([{ id: "late", body: { output: { status: "succeeded" } } }]);
@@ -98,7 +99,7 @@ replay("sigkill-job", "F14: pings end with the process, and the next worker does
   await server.called("ping", ({ target }) => target.includes("job_id=job-1"));
   endpoint.process.kill("SIGKILL");
   await endpoint.exited;
-  await sleep(100);
+  await sleep(500);
   const pings = server.on("ping").length;
   await sleep(1_500);
   expect(server.on("ping")).toHaveLength(pings);

@@ -55,6 +55,21 @@ test("F15: what fails or hangs is told again, the latest value, and one failure 
   expect(failures).toEqual(["400"]);
 });
 
+test("who waits for it to be heard waits for the latest value, and not for somebody who is deaf", async () => {
+  let isDeaf = false;
+  const { announcement, calls } = listener(() => (isDeaf ? Promise.reject(new Error("deaf")) : sleep(10)));
+  announcement.set(1);
+  announcement.set(2);
+  await announcement.heard();
+  expect(calls).toEqual([1, 2]);
+  isDeaf = true;
+  announcement.set(3);
+  await announcement.heard();
+  announcement.set(4);
+  await announcement.heard();
+  expect(calls.filter((value) => value === 3)).not.toEqual([]);
+});
+
 test("a stopped one tells nothing more", async () => {
   const { announcement, calls } = listener(() => {
     throw new Error("no");

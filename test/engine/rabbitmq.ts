@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cacheFolder, once, run } from "../engine/install.ts";
+import { cacheFolder, once, run } from "./install.ts";
 
 export interface Broker {
   url: string;
