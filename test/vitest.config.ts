@@ -1,14 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm test` asks for nothing but Node: what needs RabbitMQ is run by `npm run test:platforms`. */
+/** `npm test` asks for nothing but Node: what needs RabbitMQ is with the platforms. */
 const RABBITMQ_CONTRACT = "test/contract/amqp.test.ts";
-const RABBITMQ_PLATFORM = "test/platforms/amqp/**/*.test.ts";
 /** Of projects whose tests start the product. */
 const BUILT_APP = "test/support/built-app.ts";
 /** Files at a time, of tests that mostly wait for what a worker does by the clock. */
 const WAITING = 6;
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `rabbitmq` (both on a real broker, from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults, and RabbitMQ's contract, on a real broker from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -50,20 +49,7 @@ export default defineConfig({
         test: {
           name: "platforms",
           root: ".",
-          include: ["test/platforms/**/*.test.ts"],
-          exclude: [RABBITMQ_PLATFORM],
-          globalSetup: BUILT_APP,
-          maxWorkers: WAITING,
-          sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: "rabbitmq",
-          root: ".",
-          include: [RABBITMQ_PLATFORM, RABBITMQ_CONTRACT],
+          include: ["test/platforms/**/*.test.ts", RABBITMQ_CONTRACT],
           globalSetup: [BUILT_APP, "test/support/unpacked-rabbitmq.ts"],
           maxWorkers: WAITING,
           sequence: { groupOrder: 1 },

@@ -5,19 +5,25 @@ import { connectSender, type Sender } from "./amqp-queue.ts";
 import type { RunningEndpoint } from "./endpoint.ts";
 import { colourGraph } from "./payloads.ts";
 
-/** Set by ./unpacked-rabbitmq.ts. */
-const root = process.env["RABBITMQ_ROOT"]!;
+/** As ./unpacked-rabbitmq.ts found it. */
+const { RABBITMQ_ROOT, RABBITMQ_MISSING } = process.env;
+
+/** @throws Error where there is no RabbitMQ: its worker is not left untested in silence. */
+function rabbitMqRoot(): string {
+  if (RABBITMQ_ROOT !== undefined) return RABBITMQ_ROOT;
+  throw new Error(`there is no RabbitMQ, whose packages come by Debian's apt-get: ${RABBITMQ_MISSING}`);
+}
 
 /** Ends with the test. */
-export const ownBroker = (settings?: readonly string[], channelTickMs?: number): Promise<Broker> =>
-  startBroker(root, onTestFinished, settings, channelTickMs);
+export const ownBroker = async (settings?: readonly string[], channelTickMs?: number): Promise<Broker> =>
+  startBroker(rabbitMqRoot(), onTestFinished, settings, channelTickMs);
 
 /** Called in a block: one for all of its tests. */
 export function sharedBroker() {
   let broker: Broker;
   beforeAll(async () => {
     const ends: (() => Promise<void>)[] = [];
-    broker = await startBroker(root, (end) => ends.unshift(end));
+    broker = await startBroker(rabbitMqRoot(), (end) => ends.unshift(end));
     return async () => {
       for (const end of ends) await end();
     };
