@@ -1,4 +1,5 @@
-/** The one entry: starts the engine first, then everything else while it boots. */
+#!/usr/bin/env node
+/** The one entry: starts the engine first, then everything else while it boots. Its first line lets the bundle be a command. */
 import { parseArgs } from "node:util";
 import { planEngines } from "../runtime/launch.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
@@ -8,10 +9,16 @@ import { createLogger, logEngineLine } from "./log.ts";
 const USAGE = `usage: comfy-endpoint [serve]                     answer HTTP requests (the default)
        comfy-endpoint invoke FILE [--out DIR]   run one payload (- is stdin), print the result
        comfy-endpoint check                     print the settings and what the engine offers
+       comfy-endpoint submit FILE               have a queue's workers run one payload; 'submit --help' tells how
 as RunPod's workers:
        comfy-endpoint --test_input JSON         run one job, print its result; --once takes it from test_input.json
        comfy-endpoint --rp_serve_api [--rp_api_host HOST] [--rp_api_port PORT]   answer as RunPod's local API`;
 
+// The only command without an engine: somebody else's runs the payload.
+if (process.argv[2] === "submit") {
+  const { submit } = await import("./submit/submit.ts");
+  process.exit(await submit(process.argv.slice(3)));
+}
 const { command, file, outDir, settings } = readArguments();
 const config = orExit(() => loadConfig(undefined, settings));
 const plans = await planEngines({

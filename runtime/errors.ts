@@ -94,6 +94,12 @@ export const ERRORS = {
     retryable: true,
     meaning: "the queue gave the message to another worker, or may do so; the prompt was interrupted",
   },
+  submit_failed: { httpStatus: 502, retryable: true, meaning: "`submit`: the queue does not take the message" },
+  result_pending: {
+    httpStatus: 504,
+    retryable: true,
+    meaning: "`submit`: no result within the time to wait; the work goes on, and the same id asks for it again",
+  },
   internal: { httpStatus: 500, retryable: false, meaning: "a fault of this program" },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -61,6 +61,23 @@ test("every library has its owners, and nobody else loads it", async () => {
   expect(owned.filter(({ file, imported }) => !isWithin(file, OWNERS[imported]!)).map(shown)).toEqual([]);
 });
 
+test("`submit` loads what a caller needs: no engine, no server, and the AWS SDK when it is called", async () => {
+  const graph = await loadGraph();
+  const files = new Set(["handler/submit/submit.ts"]);
+  const packages = new Set<string>();
+  for (const file of files) {
+    for (const { path, isLazy, isPackage } of graph[file]!) {
+      if (!isLazy && isPackage && !path.startsWith("node:")) packages.add(packageOf(path));
+      else if (!isLazy && !isPackage) files.add(path);
+    }
+  }
+  expect(packages).toEqual(new Set(["zod", "pino"]));
+  expect([...files].filter((file) => file.startsWith("runtime/")).sort()).toEqual([
+    "runtime/errors.ts",
+    "runtime/json.ts",
+  ]);
+});
+
 test("the environment is read in one file", () => {
   const readers = SOURCE_FILES.filter((file) => /\bprocess\s*\.\s*env\b/.test(readSource(file)));
   expect(readers).toEqual(["handler/config.ts"]);

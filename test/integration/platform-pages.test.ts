@@ -6,7 +6,19 @@ import type { RunningEndpoint } from "../support/endpoint.ts";
 import { pageExamples } from "../support/platform-calls.ts";
 import { sharedEndpoint } from "../support/sdapi.ts";
 
-const PAGES = ["cloud-run", "cog", "knative", "kserve", "lifecycle", "runpod-load-balancing", "sagemaker", "salad"];
+const PAGES = [
+  "cloud-run",
+  "cog",
+  "costs",
+  "docker",
+  "knative",
+  "kserve",
+  "lifecycle",
+  "modal",
+  "runpod-load-balancing",
+  "sagemaker",
+  "salad",
+];
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
@@ -37,7 +49,7 @@ describe.each(PAGES)("the page %s", (page) => {
   test("has examples", () => expect(examples.length).toBeGreaterThan(0));
   test.each(examples)("example %# gives what is shown beneath it", async (command, answer) => {
     const { stdout } = await promisify(execFile)("bash", ["-euc", command], {
-      env: { PATH: process.env["PATH"], URL: endpoint.url },
+      env: { PATH: process.env["PATH"], URL: endpoint.url, API_TOKEN: "" },
       maxBuffer: 1e8,
     });
     expect(JSON.parse(stdout)).toEqual(asShown(JSON.parse(answer)));

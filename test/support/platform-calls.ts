@@ -50,8 +50,7 @@ export async function withoutPrompt<T>(endpoint: RunningEndpoint, work: () => Pr
 /** Of a page in `docs/platforms/`: each shell block that is followed by JSON, with that JSON. */
 export function pageExamples(page: string): [command: string, answer: string][] {
   const text = readFileSync(new URL(`../../docs/platforms/${page}.md`, import.meta.url), "utf8");
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```\n```json\n([\s\S]*?)^```$/gm)].map(([, command, answer]) => [
-    command!,
-    answer!,
-  ]);
+  return [...text.matchAll(/^```sh\n((?:(?!```)[\s\S])*)^```\n```json\n([\s\S]*?)^```$/gm)].map(
+    ([, command, answer]) => [command!, answer!],
+  );
 }

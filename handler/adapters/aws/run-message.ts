@@ -172,7 +172,7 @@ function crashLoop(crashes: number, cause?: EndpointError): EndpointError {
 }
 
 /** The payload's own id; one that cannot be a part of keys is refused by the request's parser. */
-function payloadId(payload: unknown): string | undefined {
+export function payloadId(payload: unknown): string | undefined {
   const { id, input } = (payload ?? {}) as { id?: unknown; input?: { id?: unknown } | null };
   return [id, input?.id].map((given) => invocationId.safeParse(given)).find(({ success }) => success)?.data;
 }
@@ -191,7 +191,7 @@ const isStoreFailure = (error: unknown): error is EndpointError =>
   error instanceof EndpointError && STORE_FAILURES.includes(error.code);
 
 /** A bucket that a message names may be misnamed or forbidden, for ever. */
-function isStoreOutage(error: unknown): boolean {
+export function isStoreOutage(error: unknown): boolean {
   const status = isStoreFailure(error) ? error.details?.["status"] : 400;
   return status === undefined || Number(status) >= 500;
 }

@@ -33,14 +33,17 @@ const ANSWER_TIMEOUT_MS = 5_000;
 /** A receipt handle that is no longer the message's. */
 const LOST = ["ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"];
 
-/** @param endpoint address of another service than AWS's; the queue's own host then does not count. */
-export async function openQueues(config: Config, region: string | undefined, endpoint: string | undefined) {
+/**
+ * @param url of one of them, for the region.
+ * @param endpoint address of another service than AWS's; the queues' own host then does not count.
+ */
+export async function openQueues(config: Config, url: string, endpoint: string | undefined) {
   const sqs = await import("@aws-sdk/client-sqs");
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token, aliasesUsed } = config;
   // Keys under the bucket's own names need not be good for a queue.
   const isGiven = id !== undefined && secret !== undefined && !("BUCKET_ACCESS_KEY_ID" in aliasesUsed);
   const client = new sqs.SQSClient({
-    region: region ?? config.AWS_REGION,
+    region: regionOf(url) ?? config.AWS_REGION,
     ...(endpoint !== undefined && { endpoint }),
     ...(isGiven && {
       credentials: { accessKeyId: id, secretAccessKey: secret, ...(token !== undefined && { sessionToken: token }) },
@@ -107,7 +110,8 @@ export class Queue {
     return policy ? Number((JSON.parse(policy) as { maxReceiveCount: unknown }).maxReceiveCount) : undefined;
   }
 
-  async send({ body, attributes, traceHeader, groupId, deduplicationId }: Letter): Promise<void> {
+  /** @returns the message's id. */
+  async send({ body, attributes, traceHeader, groupId, deduplicationId }: Letter): Promise<string> {
     const isFifo = this.url.endsWith(".fifo");
     const command = new this.#sqs.SendMessageCommand({
       QueueUrl: this.url,
@@ -117,9 +121,13 @@ export class Queue {
       ...(isFifo && { MessageGroupId: groupId ?? deduplicationId, MessageDeduplicationId: deduplicationId }),
       ...(!isFifo && groupId !== undefined && { MessageGroupId: groupId }),
     });
-    await this.#client.send(command, { abortSignal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    const { MessageId: id } = await this.#client.send(command, { abortSignal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    return id!;
   }
 }
+
+/** Of AWS's own queues, whose requests are signed for their region. */
+export const regionOf = (url: string) => /^https:\/\/sqs\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?\//.exec(url)?.[1];
 
 /** Whether an answer says that the message is somebody else's by now. */
 export function saysLeaseLost(error: unknown): boolean {

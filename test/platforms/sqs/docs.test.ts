@@ -1,11 +1,13 @@
 /** `docs/platforms/sqs.md` as its reader would follow it. */
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { SETTINGS } from "../../../handler/adapters/sqs/sqs.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { SETTINGS } from "../../../handler/adapters/sqs/settings.ts";
 import { settingsTable } from "../../../handler/config.ts";
 import { startAws } from "../../support/aws.ts";
-import { startEndpoint } from "../../support/endpoint.ts";
+import { runCommand, startEndpoint } from "../../support/endpoint.ts";
 import { ROOT } from "../../support/source-files.ts";
 
 const PAGE = readFileSync(join(ROOT, "docs/platforms/sqs.md"), "utf8");
@@ -35,6 +37,24 @@ test("the settings that it shows start a worker, its message is done, and the do
   expect(await aws.read("results/order-7.json")).toMatchObject({
     outputs: [{ bucket: "pictures", key: "outputs/order-7/1/a_00001_.png" }],
   });
+});
+
+test("the command for callers gives what is shown beneath it", async () => {
+  const aws = await startAws();
+  await startEndpoint(aws.settings);
+  const folder = await mkdtemp(join(tmpdir(), "submit-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [message, , , shown] = blocks("json");
+  await writeFile(join(folder, "order.json"), message!);
+  const [, command] = blocks("sh");
+  const [program, name, ...args] = command!.trim().split(" ");
+  expect([program, name]).toEqual(["npx", "comfy-endpoint"]);
+  const given = args.map((arg) => arg.replace(/^"\$(\w+)"$/, (_, setting: string) => aws.settings[setting]!));
+  const { code, stdout } = await runCommand(given, aws.settings, "", folder);
+  expect(code).toBe(0);
+  const [result, expected] = [stdout, shown!].map((text) => JSON.parse(text) as Document);
+  expect(shape(result!)).toEqual(shape(expected!));
+  expect(result).toMatchObject({ id: "order-9", outputs: [{ file: "pictures/a_00001_.png" }] });
 });
 
 test("its table of settings is the code's", () => {
