@@ -34,8 +34,10 @@ export async function reportStart(): Promise<void> {
     const times = Object.entries(PLATFORMS).map(([name, settings]) => ({ name, settings, ms: [] as number[] }));
     // The first round finds the file in no cache.
     for (let run = -1; run < RUNS; run++)
-      for (const { settings, ms } of times) {
-        const took = await startOnce(join(folder, "app/handler.mjs"), home, settings);
+      for (const { name, settings, ms } of times) {
+        const took = await startOnce(join(folder, "app/handler.mjs"), home, settings).catch((cause) => {
+          throw new Error(`the worker of ${name} does not start ComfyUI`, { cause });
+        });
         if (run >= 0) ms.push(took);
       }
     console.log(
