@@ -75,6 +75,8 @@ async function startOnce(
       PATH: process.env["PATH"],
       COMFYUI_HOME: home.folder,
       COMFYUI_PYTHON: home.python,
+      // A folder of its own would outlive the handler, which is killed.
+      DATA_DIR: join(home.folder, "data"),
       PORT: "0",
       AWS_REGION: "us-east-1",
       ...settings,
