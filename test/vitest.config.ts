@@ -28,6 +28,8 @@ export default defineConfig({
           root: ".",
           include: ["test/integration/**/*.test.ts"],
           globalSetup: BUILT_APP,
+          maxWorkers: WAITING,
+          sequence: { groupOrder: 1 },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -104,8 +104,8 @@ class FollowedPrompt {
     });
     const watchdog = setInterval(() => void this.#watch(), POLL_MS);
     try {
-      await Promise.race([this.#submit(graph), this.#end.promise]);
-      await this.#end.promise;
+      // Not only the end: it can come before the answer that says what else of the graph is invalid.
+      await Promise.all([this.#submit(graph), this.#end.promise]);
       return this.#result();
     } finally {
       clearInterval(watchdog);

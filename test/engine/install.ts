@@ -95,14 +95,14 @@ async function installClient(name: string, client: string, needs: string): Promi
   await once(venv, `installing ${client}`, async (folder) => {
     await run("python3", ["-m", "venv", folder]);
     const python = join(folder, "bin", "python");
-    await pip(python, "--no-deps", client);
-    await pip(python, ...needs.split(" "));
+    // It is started once: what of it is imported is compiled then.
+    await pip(python, "--no-compile", "--no-deps", client);
+    await pip(python, "--no-compile", ...needs.split(" "));
   });
   return join(venv, "bin", "python");
 }
 
-/** Most of what is installed is never imported: what is, is compiled then. */
-const pip = (python: string, ...args: string[]) => run(python, ["-m", "pip", "install", "-q", "--no-compile", ...args]);
+const pip = (python: string, ...args: string[]) => run(python, ["-m", "pip", "install", "-q", ...args]);
 
 /** Where everything is kept. */
 export async function cacheFolder(): Promise<string> {

@@ -4,7 +4,7 @@ import { expectNothingLost } from "../support/expect-soaked.ts";
 import { soak } from "../support/sqs-soak.ts";
 
 test("killed every 20 s: every result exactly once, all poison reported and dead, nothing left", async () => {
-  const report = await soak({ messages: 500, steps: 5, everySeconds: 20, signal: "SIGKILL" });
+  const report = await soak({ messages: 500, steps: 12, everySeconds: 20, signal: "SIGKILL" });
   expect(report.ends).toBeGreaterThan(1);
   expectNothingLost(report);
 });

@@ -4,7 +4,7 @@ import { expectNothingLost } from "../support/expect-soaked.ts";
 import { soak } from "../support/sqs-soak.ts";
 
 test("ended every 20 s by SIGTERM: nothing is lost, and nothing is run twice", async () => {
-  const report = await soak({ messages: 500, steps: 5, everySeconds: 20, signal: "SIGTERM" });
+  const report = await soak({ messages: 500, steps: 12, everySeconds: 20, signal: "SIGTERM" });
   expect(report.ends).toBeGreaterThan(1);
   expectNothingLost(report);
   expect([...report.runs].filter(([, times]) => times > 1)).toEqual([]);

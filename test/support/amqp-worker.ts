@@ -14,16 +14,21 @@ function rabbitMqRoot(): string {
   throw new Error(`there is no RabbitMQ, whose packages come by Debian's apt-get: ${RABBITMQ_MISSING}`);
 }
 
-/** Ends with the test. */
-export const ownBroker = async (settings?: readonly string[], channelTickMs?: number): Promise<Broker> =>
-  startBroker(rabbitMqRoot(), onTestFinished, settings, channelTickMs);
+type AtEnd = (stop: () => Promise<void>) => void;
+
+/** As `startBroker`, of the RabbitMQ that there is. */
+export const startOwnBroker = async (
+  atEnd: AtEnd,
+  settings?: readonly string[],
+  channelTickMs?: number,
+): Promise<Broker> => startBroker(rabbitMqRoot(), atEnd, settings, channelTickMs);
 
 /** Called in a block: one for all of its tests. */
 export function sharedBroker() {
   let broker: Broker;
   beforeAll(async () => {
     const ends: (() => Promise<void>)[] = [];
-    broker = await startBroker(rabbitMqRoot(), (end) => ends.unshift(end));
+    broker = await startOwnBroker((end) => ends.unshift(end));
     return async () => {
       for (const end of ends) await end();
     };

@@ -11,6 +11,8 @@ export interface EngineProxy {
   /** Websockets are cut; new ones pass. */
   cut(): void;
   mend(): void;
+  /** What the engine says on those connections comes so much later from now on. */
+  delay(ms: number): void;
 }
 
 /**
@@ -22,6 +24,7 @@ export async function startProxy(engineUrl: string, start = "GET /ws"): Promise<
   const websockets = new Set<Socket>();
   const sockets = new Set<Socket>();
   let isMute = false;
+  let delayMs = 0;
 
   const server = createServer((client) => {
     const engine = connect(Number(port), hostname);
@@ -32,7 +35,9 @@ export async function startProxy(engineUrl: string, start = "GET /ws"): Promise<
       sockets.add(from);
       from.on("data", (chunk: Buffer) => {
         if (from === client && chunk.subarray(0, 8).toString().startsWith(start)) websockets.add(client);
-        if (!(isMute && websockets.has(client))) to.write(chunk);
+        if (!websockets.has(client)) to.write(chunk);
+        else if (from === engine && delayMs > 0) setTimeout(() => to.write(chunk), delayMs);
+        else if (!isMute) to.write(chunk);
       });
       from.on("error", () => {});
       from.on("close", () => {
@@ -57,6 +62,9 @@ export async function startProxy(engineUrl: string, start = "GET /ws"): Promise<
     },
     mend() {
       isMute = false;
+    },
+    delay(ms) {
+      delayMs = ms;
     },
   };
 }

@@ -67,23 +67,35 @@ test("F20: an engine whose worker thread died is back in service without anyone'
   expect(isAlive(pid)).toBe(false);
 });
 
+/** An endpoint with a proxy between it and its engine. @param start of connections that the proxy breaks. */
+async function startBehindProxy(start?: string) {
+  const engine = await startEndpoint();
+  await engine.ready();
+  const { engineUrl } = await engine.logged(({ engineUrl: known }) => known !== undefined);
+  const proxy = await startProxy(String(engineUrl), start);
+  const settings = { ENGINE: "comfyui", COMFYUI_COMMAND: "", COMFYUI_ARGS: "", COMFYUI_URL: proxy.url };
+  const endpoint = await startEndpoint(settings);
+  await endpoint.ready();
+  return { proxy, endpoint };
+}
+
+test("a graph that is invalid in part fails, also when its other part is drawn before ComfyUI's answer is here", async () => {
+  const { proxy, endpoint } = await startBehindProxy("POST /pr");
+  proxy.delay(500);
+  const invalid = {
+    "3": { class_type: "EmptyImage", inputs: { width: 64, height: 64, batch_size: 1, color: "many" } },
+    "4": { class_type: "SaveImage", inputs: { images: ["3", 0], filename_prefix: "x" } },
+  };
+  const response = await endpoint.post("/runsync", { input: { workflow: { ...colourGraph(1), ...invalid } } });
+  expect(await response.json()).toMatchObject({ status: "FAILED", error: expect.stringContaining("color") });
+});
+
 for (const [name, breakSocket] of [
   ["is cut", "cut"],
   ["stays open and silent", "mute"],
 ] as const) {
   test(`F20: an invocation completes although the websocket ${name} in mid-prompt`, async () => {
-    const engine = await startEndpoint();
-    await engine.ready();
-    const { engineUrl } = await engine.logged(({ engineUrl: known }) => known !== undefined);
-    const proxy = await startProxy(String(engineUrl));
-    const endpoint = await startEndpoint({
-      ENGINE: "comfyui",
-      COMFYUI_COMMAND: "",
-      COMFYUI_ARGS: "",
-      COMFYUI_URL: proxy.url,
-    });
-    await endpoint.ready();
-
+    const { proxy, endpoint } = await startBehindProxy();
     const running = endpoint.post("/sdapi/v1/txt2img", slowTxt2Img({ steps: 200 }));
     await endpoint.sampling();
     proxy[breakSocket]();

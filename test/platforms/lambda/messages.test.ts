@@ -184,7 +184,8 @@ test("F7: a message that takes all the time of an invocation of its own has fail
   await runtime.polling();
   const shared = await runtime.invoke(batch([endless("one"), endless("two")]), { deadlineMs: Date.now() + 2_500 });
   expect(shared).toMatchObject(failing("message-1", "message-2"));
-  const deadlineMs = Date.now() + 4_000;
+  // Of less, too little would be left for writing the result on a busy machine.
+  const deadlineMs = Date.now() + 10_000;
   expect(await runtime.invoke(batch([endless("alone")]), { deadlineMs })).toMatchObject(DONE);
   expect(Date.now()).toBeLessThan(deadlineMs);
   expect(await buckets.result("alone")).toMatchObject({ error: { code: "deadline_exceeded" } });
