@@ -1,19 +1,27 @@
-/** CloudWatch's metric math, as far as the scaling alarms use it. */
+/** CloudWatch's metric math, as far as the scaling alarms use it: one value at a time, undefined where there is none. */
 
-/** A metric's value in one minute; undefined when there was none. */
-export type Datapoints = Readonly<Record<string, number | undefined>>;
+/** By the ids of an alarm's metrics and expressions. */
+export type Lookup = (id: string) => number | undefined;
 
-const TOKEN = /\s*(?:(\d+)|([A-Za-z]\w*)|([-+*/(),]))/y;
+type Operation = (a: number, b: number) => number;
 
-const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
-  "+": (a, b) => a + b,
-  "-": (a, b) => a - b,
-  "*": (a, b) => a * b,
-  "/": (a, b) => a / b,
+/** From the loosest to the tightest. */
+const OPERATORS: readonly Readonly<Record<string, Operation>>[] = [
+  { ">": (a, b) => Number(a > b) },
+  { "+": (a, b) => a + b, "-": (a, b) => a - b },
+  { "*": (a, b) => a * b, "/": (a, b) => a / b },
+];
+
+const FUNCTIONS: Readonly<Record<string, (...values: (number | undefined)[]) => number | undefined>> = {
+  CEIL: (value) => (value === undefined ? undefined : Math.ceil(value)),
+  FILL: (value, fallback) => value ?? fallback,
+  IF: (condition, yes, no) => (condition === undefined ? undefined : condition ? yes : no),
 };
 
-/** @throws Error for what is not among the functions and operators that are known here, or a metric that is not there. */
-export function evaluate(expression: string, metrics: Datapoints): number | undefined {
+const TOKEN = /\s*(?:(\d+)|([A-Za-z]\w*)|([-+*/(),>]))/y;
+
+/** @throws Error for what is not known here. */
+export function evaluate(expression: string, lookUp: Lookup): number | undefined {
   const tokens = tokenize(expression);
   const take = (expected?: string): string => {
     const token = tokens.shift();
@@ -22,42 +30,41 @@ export function evaluate(expression: string, metrics: Datapoints): number | unde
     return token;
   };
 
-  const sum = (): number | undefined => chain(product, ["+", "-"]);
-  const product = (): number | undefined => chain(operand, ["*", "/"]);
-  const chain = (part: () => number | undefined, operators: string[]): number | undefined => {
-    let left = part();
-    while (operators.includes(tokens[0] ?? "")) {
-      const operator = ARITHMETIC[take()]!;
-      const right = part();
-      left = left === undefined || right === undefined ? undefined : operator(left, right);
+  const value = (level = 0): number | undefined => {
+    const operators = OPERATORS[level];
+    if (!operators) return operand();
+    let left = value(level + 1);
+    while ((tokens[0] ?? "") in operators) {
+      const operation = operators[take()]!;
+      const right = value(level + 1);
+      left = left === undefined || right === undefined ? undefined : operation(left, right);
     }
     return left;
   };
   const operand = (): number | undefined => {
     const token = take();
     if (/^\d/.test(token)) return Number(token);
-    if (token === "(") return closed(sum());
-    if (tokens[0] !== "(") return metric(token);
+    if (token === "(") return list()[0];
+    if (tokens[0] !== "(") return lookUp(token);
     take("(");
-    const value = sum();
-    if (token === "CEIL") return closed(value === undefined ? undefined : Math.ceil(value));
-    if (token !== "FILL") throw new Error(`${token} is not known here`);
-    take(",");
-    const fallback = sum();
-    return closed(value ?? fallback);
+    const call = FUNCTIONS[token];
+    if (!call) throw new Error(`${token} is not known here`);
+    return call(...list());
   };
-  const closed = (value: number | undefined): number | undefined => {
+  /** Up to the closing bracket. */
+  const list = (): (number | undefined)[] => {
+    const values = [value()];
+    while (tokens[0] === ",") {
+      take(",");
+      values.push(value());
+    }
     take(")");
-    return value;
-  };
-  const metric = (name: string): number | undefined => {
-    if (!(name in metrics)) throw new Error(`there is no metric ${name}`);
-    return metrics[name];
+    return values;
   };
 
-  const value = sum();
+  const result = value();
   if (tokens.length > 0) throw new Error(`${tokens.join(" ")} is too much in ${expression}`);
-  return value;
+  return result;
 }
 
 function tokenize(text: string): string[] {

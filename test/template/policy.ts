@@ -1,5 +1,5 @@
 /** The scaling of template.yaml, as numbers: alarms, steps, limits. Nothing of it is written down here. */
-import { evaluate, type Datapoints } from "./metric-math.ts";
+import { evaluate, type Lookup } from "./metric-math.ts";
 import type { Fields, Resource, Stack, Value } from "./resolve.ts";
 
 interface Step {
@@ -18,8 +18,8 @@ export interface Rule {
   periods: number;
   isBreach(value: number): boolean;
   missingIsBreach: boolean;
-  /** Undefined when no metric has a value. */
-  value(metrics: Datapoints): number | undefined;
+  /** What the alarm sees in one period, by its metrics' ids. */
+  value(metrics: Readonly<Record<string, number | undefined>>): number | undefined;
   /** Undefined when no step is meant for the value. */
   workersFor(value: number): number | undefined;
 }
@@ -54,7 +54,9 @@ export function readPolicy(stack: Stack): Policy {
   const alarms = resourcesOf(stack, "AWS::CloudWatch::Alarm");
   const policies = resourcesOf(stack, "AWS::ApplicationAutoScaling::ScalingPolicy");
   const pairs = policies.map(([name, policy]) => {
-    const callers = alarms.filter(([, { Properties }]) => (Properties["AlarmActions"] as Value[]).includes(`<${name}>`));
+    const callers = alarms.filter(([, { Properties }]) =>
+      (Properties["AlarmActions"] as Value[]).includes(`<${name}>`),
+    );
     if (callers.length !== 1) throw new Error(`${name} is called by ${callers.length} alarms`);
     return { name, policy: policy.Properties, alarm: callers[0]![1].Properties };
   });
@@ -95,9 +97,19 @@ function readRule({ name, policy, alarm }: { name: string; policy: Fields; alarm
     periods: Number(alarm["EvaluationPeriods"]),
     missingIsBreach: alarm["TreatMissingData"] === "breaching",
     isBreach: (value) => breaches(value, threshold),
-    value: (datapoints) => evaluate(result["Expression"] as string, datapoints),
+    value: (datapoints) => valueById(result.Id, metrics, datapoints),
     workersFor: (value) => steps.find((step) => isIn(step, value - threshold))?.workers,
   };
+}
+
+/** @throws Error for an id that is not the alarm's. */
+function valueById(id: string, metrics: readonly Metric[], datapoints: Readonly<Record<string, number | undefined>>) {
+  const lookUp: Lookup = (name) => {
+    const metric = metrics.find(({ Id }) => Id === name);
+    if (!metric) throw new Error(`there is no metric ${name}`);
+    return metric["Expression"] === undefined ? datapoints[name] : evaluate(metric["Expression"] as string, lookUp);
+  };
+  return lookUp(id);
 }
 
 /** A bound that is not there is open. */

@@ -135,7 +135,11 @@ class Scope {
     if (Array.isArray(value)) return value.map((item) => this.resolve(item)).filter((item) => item !== undefined);
     if (typeof value !== "object" || value === null) return value;
     const [[name, argument] = [], ...others] = Object.entries(value);
-    if (name !== undefined && others.length === 0 && (name === "Ref" || name === "Condition" || name.startsWith("Fn::")))
+    if (
+      name !== undefined &&
+      others.length === 0 &&
+      (name === "Ref" || name === "Condition" || name.startsWith("Fn::"))
+    )
       return this.#call(name, argument!);
     const fields = Object.entries(value).map(([key, field]) => [key, this.resolve(field)] as const);
     return Object.fromEntries(fields.filter((field): field is [string, Value] => field[1] !== undefined));

@@ -27,6 +27,8 @@ export interface Course {
   interrupted: number;
   firstResultAt: number | undefined;
   lastResultAt: number | undefined;
+  /** From a job's arrival until it was begun for the last time. */
+  longestWait: number;
   /** Each change of the number of workers wanted. */
   changes: readonly { at: number; workers: number }[];
   mostWorkers: number;
@@ -59,7 +61,7 @@ export function simulate(policy: Policy, surroundings: Surroundings): Course {
     if (at % 60 === EVALUATION_SECOND) scaling.evaluate(at);
     fleet.tick(at, scaling.desired);
     mostWorkers = Math.max(mostWorkers, fleet.size);
-    if (fleet.size > 0 || !queue.isEmpty) emptyAt = undefined;
+    if (!fleet.isEmpty || !queue.isEmpty) emptyAt = undefined;
     else if (arrived === jobs.length) emptyAt ??= at;
   }
   return {
@@ -69,6 +71,7 @@ export function simulate(policy: Policy, surroundings: Surroundings): Course {
     interrupted: fleet.interrupted,
     firstResultAt: queue.done[0]?.at,
     lastResultAt: queue.done.at(-1)?.at,
+    longestWait: Math.max(...queue.done.map(({ job, at }) => at - job.arrivesAt - job.workSeconds)),
     changes: scaling.changes,
     mostWorkers,
     turns: countTurns(scaling.changes.map(({ workers }) => workers)),

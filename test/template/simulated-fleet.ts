@@ -41,14 +41,23 @@ export class SimulatedFleet {
     this.#options = options;
   }
 
+  get isEmpty(): boolean {
+    return this.#workers.length === 0;
+  }
+
+  /** Without those that were told to end, and finish their last job. */
   get size(): number {
-    return this.#workers.length;
+    return this.#staying.length;
+  }
+
+  get #staying(): Worker[] {
+    return this.#workers.filter(({ killedAt }) => killedAt === undefined);
   }
 
   tick(at: number, desired: number): void {
     this.#work(at);
     this.#idleMachines = this.#idleMachines.filter((end) => end > at);
-    const staying = this.#workers.filter(({ killedAt }) => killedAt === undefined);
+    const staying = this.#staying;
     for (let count = staying.length; count < desired; count++) this.#start(at);
     const surplus = staying.length - desired;
     if (surplus > 0) for (const worker of this.#leavers(staying, at).slice(0, surplus)) this.#stop(worker, at);
