@@ -1,0 +1,71 @@
+/** A worker as template.yaml deploys it: with its variables, on a queue with its attributes, and with no more than its rights. */
+import { expect, test } from "vitest";
+import { type Aws, type AwsCall, BUCKET, startAws } from "../support/aws.ts";
+import { startEndpoint } from "../support/endpoint.ts";
+import { colourGraph } from "../support/payloads.ts";
+import { containerEnvironment, propertiesOf } from "./policy.ts";
+import { type Fields, resolveStack } from "./resolve.ts";
+import { statementsOf } from "./rights.ts";
+
+const STACK = resolveStack({ ImageUri: "worker:1", MaxReceiveCount: 2 });
+const QUEUE = propertiesOf(STACK, "JobQueue");
+
+/** Those that are numbers: what SQS calls an attribute as CloudFormation calls it. */
+const attributes = Object.fromEntries(
+  Object.entries(QUEUE).flatMap(([name, value]) => (typeof value === "number" ? [[name, String(value)]] : [])),
+);
+
+test("a worker with its variables does a job, one whose payload lies in the bucket, and gives up what never succeeds, by its rights alone", async () => {
+  const maxReceiveCount = Number((QUEUE["RedrivePolicy"] as Fields)["maxReceiveCount"]);
+  const aws = await startAws({ attributes, maxReceiveCount });
+  await startEndpoint({ ...containerEnvironment(STACK), ...aws.settings, PORT: "0" });
+  const payload = (id: string) => ({ id, prompt: colourGraph(1) });
+  aws.fauxqs.sendMessage("jobs", JSON.stringify(payload("in-the-message")));
+  await aws.write("inputs/large.json", payload("in-the-bucket"));
+  const pointer = { s3BucketName: BUCKET, s3Key: "inputs/large.json" };
+  aws.fauxqs.sendMessage("jobs", JSON.stringify(["software.amazon.payloadoffloading.PayloadS3Pointer", pointer]));
+  const poison = { id: "never", prompt: { "1": { class_type: "NoSuchNode", inputs: {} } } };
+  aws.fauxqs.sendMessage("jobs", JSON.stringify(poison));
+  await aws.empty("jobs");
+  await expect.poll(() => aws.count("dead").ready, { timeout: 10_000 }).toBe(1);
+
+  expect(await aws.read("results/in-the-message.json")).toMatchObject({ status: "succeeded" });
+  expect(await aws.read("results/in-the-bucket.json")).toMatchObject({ status: "succeeded" });
+  expect(await aws.read("results/never.json")).toMatchObject({ status: "failed", attempt: 1 });
+  expect(forbidden(aws)).toEqual([]);
+  const made = new Set(aws.calls.map(rightFor).map(([action]) => action));
+  expect([...made].sort()).toEqual([
+    "s3:GetObject",
+    "s3:PutObject",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+  ]);
+});
+
+/** Calls that the worker's role would not let through. */
+function forbidden(aws: Aws): string[] {
+  const rights = statementsOf(STACK).filter(({ holder }) => holder === "WorkerRole");
+  const isAllowed = ([action, resource]: [string, string]) =>
+    rights.some(
+      ({ actions, resources }) =>
+        actions.includes(action) &&
+        resources.some((allowed) =>
+          allowed.endsWith("*") ? resource.startsWith(allowed.slice(0, -1)) : resource === allowed,
+        ),
+    );
+  return aws.calls
+    .map(rightFor)
+    .filter((right) => !isAllowed(right))
+    .map((right) => right.join(" on "));
+}
+
+/** The action and the resource that a call needs. */
+function rightFor({ action, path }: AwsCall): [action: string, resource: string] {
+  const object = `<Bucket.Arn>${path.replace(`/${BUCKET}`, "")}`;
+  if (action === "GET") return ["s3:GetObject", object];
+  if (action === "PUT" || action === "POST") return ["s3:PutObject", object];
+  if (action === "DELETE") return ["s3:AbortMultipartUpload", object];
+  return [`sqs:${action}`, "<JobQueue.Arn>"];
+}
