@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `template` (what template.yaml deploys, and how it scales), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `template` (what template.yaml deploys, and how it scales), `template-lint` (the same by AWS's validator and cfn-lint), `bundle` (the built image's files). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -65,7 +65,10 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      { test: { name: "template", root: ".", include: ["test/template/**/*.test.ts"], testTimeout: 120_000 } },
+      { test: { name: "template", root: ".", include: ["test/template/*.test.ts"], testTimeout: 30_000 } },
+      {
+        test: { name: "template-lint", root: ".", include: ["test/template/lint/*.test.ts"], testTimeout: 300_000 },
+      },
       { test: { name: "soak", root: ".", include: ["test/soak/**/*.test.ts"], testTimeout: 600_000 } },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],

@@ -84,6 +84,9 @@ export const installWebuiapi = () =>
 /** Installs RunPod's client likewise. */
 export const installRunpod = () => installClient("venv-runpod-1.12.0", "runpod==1.12.0");
 
+/** Installs the linter of CloudFormation's templates likewise; a newer one knows more properties, and has more rules. */
+export const installCfnLint = () => installClient("venv-cfn-lint-1.58.0", "cfn-lint==1.58.0");
+
 async function installClient(name: string, ...packages: string[]): Promise<string> {
   const venv = join(await cacheFolder(), name);
   await once(venv, `installing ${packages[0]}`, async (folder) => {
