@@ -1,4 +1,6 @@
 /** A worker as template.yaml deploys it: with its variables, on a queue with its attributes, and with no more than its rights. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { type Aws, type AwsCall, BUCKET, startAws } from "../support/aws.ts";
 import { startEndpoint } from "../support/endpoint.ts";
@@ -18,7 +20,8 @@ const attributes = Object.fromEntries(
 test("a worker with its variables does a job, one whose payload lies in the bucket, and gives up what never succeeds, by its rights alone", async () => {
   const maxReceiveCount = Number((QUEUE["RedrivePolicy"] as Fields)["maxReceiveCount"]);
   const aws = await startAws({ attributes, maxReceiveCount });
-  await startEndpoint({ ...containerEnvironment(STACK), ...aws.settings, PORT: "0" });
+  const { url } = await startEndpoint({ ...containerEnvironment(STACK), ...aws.settings, PORT: "0" });
+  expect(await isHealthy(url)).toBe(true);
   const payload = (id: string) => ({ id, prompt: colourGraph(1) });
   aws.fauxqs.sendMessage("jobs", JSON.stringify(payload("in-the-message")));
   await aws.write("inputs/large.json", payload("in-the-bucket"));
@@ -43,6 +46,22 @@ test("a worker with its variables does a job, one whose payload lies in the buck
     "sqs:ReceiveMessage",
   ]);
 });
+
+test("nobody there is not healthy", async () => {
+  expect(await isHealthy("http://127.0.0.1:1")).toBe(false);
+});
+
+/** By the command that ECS runs in the container. */
+async function isHealthy(url: string): Promise<boolean> {
+  const [container] = propertiesOf(STACK, "TaskDefinition")["ContainerDefinitions"] as [Fields];
+  const [, program, ...args] = (container["HealthCheck"] as Fields)["Command"] as [string, string, ...string[]];
+  const asked = args.map((arg) => arg.replace("http://127.0.0.1:3000", url));
+  expect(asked).not.toEqual(args);
+  return promisify(execFile)(program, asked).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Calls that the worker's role would not let through. */
 function forbidden(aws: Aws): string[] {

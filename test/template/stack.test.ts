@@ -1,10 +1,13 @@
 /** What template.yaml deploys, in both modes. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { SETTINGS as LAMBDA_SETTINGS } from "../../handler/adapters/lambda/lambda.ts";
 import { findPlatform } from "../../handler/adapters/platforms.ts";
 import { SETTINGS as SQS_SETTINGS } from "../../handler/adapters/sqs/sqs.ts";
 import { loadConfig, readSettings } from "../../handler/config.ts";
 import { SETTINGS } from "../../handler/settings.ts";
+import { ROOT } from "../support/source-files.ts";
 import { containerEnvironment, propertiesOf, readPolicy, resourcesOf } from "./policy.ts";
 import { brokenRules, type Fields, resolveStack, TEMPLATE, TEMPLATE_TEXT } from "./resolve.ts";
 
@@ -258,6 +261,18 @@ describe("the scaling", () => {
     });
   });
 });
+
+test("the page on AWS counts the alarms' metrics as they are billed", () => {
+  const metrics = ([, { Properties }]: [string, { Properties: Fields }]) =>
+    Properties["Metrics"] ? (Properties["Metrics"] as Fields[]).filter(({ MetricStat }) => MetricStat).length : 1;
+  const [ecs, lambda] = [ECS, LAMBDA].map((stack) =>
+    resourcesOf(stack, "AWS::CloudWatch::Alarm").reduce((sum, alarm) => sum + metrics(alarm), 0),
+  );
+  const page = readFileSync(join(ROOT, "docs/platforms/aws.md"), "utf8");
+  expect(page).toContain(`${lambda} metrics, with \`ecs\` ${ecs}, ×`);
+});
+
+test("it is small enough to be sent as it is", () => expect(TEMPLATE_TEXT.length).toBeLessThanOrEqual(51_200));
 
 test("every alarm is told to somebody", () => {
   for (const stack of [ECS, LAMBDA])
