@@ -1,15 +1,20 @@
-/** A worker as template.yaml deploys it: with its variables, on a queue with its attributes, and with no more than its rights. */
+/** A worker as template.yaml deploys it, in both modes: with its variables, a queue's attributes, and no more than its rights. */
 import { execFile } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { type Aws, type AwsCall, BUCKET, startAws } from "../support/aws.ts";
 import { startEndpoint } from "../support/endpoint.ts";
+import { startLambda } from "../support/lambda-runtime.ts";
 import { colourGraph } from "../support/payloads.ts";
 import { containerEnvironment, propertiesOf } from "./policy.ts";
-import { type Fields, resolveStack } from "./resolve.ts";
+import { type Fields, resolveStack, type Stack } from "./resolve.ts";
 import { statementsOf } from "./rights.ts";
 
 const STACK = resolveStack({ ImageUri: "worker:1", MaxReceiveCount: 2 });
+const FUNCTION_STACK = resolveStack({ ImageUri: "worker:1", ComputeMode: "lambda" });
 const QUEUE = propertiesOf(STACK, "JobQueue");
 
 /** Those that are numbers: what SQS calls an attribute as CloudFormation calls it. */
@@ -35,7 +40,7 @@ test("a worker with its variables does a job, one whose payload lies in the buck
   expect(await aws.read("results/in-the-message.json")).toMatchObject({ status: "succeeded" });
   expect(await aws.read("results/in-the-bucket.json")).toMatchObject({ status: "succeeded" });
   expect(await aws.read("results/never.json")).toMatchObject({ status: "failed", attempt: 1 });
-  expect(forbidden(aws)).toEqual([]);
+  expect(forbidden(aws, STACK)).toEqual([]);
   const made = new Set(aws.calls.map(rightFor).map(([action]) => action));
   expect([...made].sort()).toEqual([
     "s3:GetObject",
@@ -63,9 +68,33 @@ async function isHealthy(url: string): Promise<boolean> {
   );
 }
 
+test("a function with its variables does a job of the queue by its rights alone, and writes nowhere but in /tmp", async () => {
+  const aws = await startAws();
+  const folder = await mkdtemp(join(tmpdir(), "function-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const variables = Object.entries(containerEnvironment(FUNCTION_STACK)).map(([name, value]) => [
+    name,
+    value.replace("/tmp/comfyui", folder),
+  ]);
+  const { SQS_QUEUE_URL: _, ...bucket } = aws.settings;
+  const { runtime } = await startLambda({ ...Object.fromEntries(variables), ...bucket });
+  const record = {
+    messageId: "m-1",
+    body: JSON.stringify({ id: "by-function", prompt: colourGraph(1) }),
+    attributes: { ApproximateReceiveCount: "1" },
+    eventSource: "aws:sqs",
+    eventSourceARN: "arn:aws:sqs:eu-central-1:123456789012:jobs",
+  };
+  const { body } = await runtime.invoke({ Records: [record] });
+  expect(body).toEqual({ batchItemFailures: [] });
+  expect(await aws.read("results/by-function.json")).toMatchObject({ status: "succeeded" });
+  expect(forbidden(aws, FUNCTION_STACK)).toEqual([]);
+  expect(await readdir(folder)).toContain("input");
+});
+
 /** Calls that the worker's role would not let through. */
-function forbidden(aws: Aws): string[] {
-  const rights = statementsOf(STACK).filter(({ holder }) => holder === "WorkerRole");
+function forbidden(aws: Aws, stack: Stack): string[] {
+  const rights = statementsOf(stack).filter(({ holder }) => holder === "WorkerRole");
   const isAllowed = ([action, resource]: [string, string]) =>
     rights.some(
       ({ actions, resources }) =>

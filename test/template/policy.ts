@@ -36,6 +36,8 @@ export interface Policy {
   machineIdleSeconds: number;
   visibilitySeconds: number;
   maxReceives: number;
+  /** Of a job that nobody takes. */
+  retentionSeconds: number;
   graceSeconds: number;
 }
 
@@ -72,6 +74,7 @@ export function readPolicy(stack: Stack): Policy {
     machineIdleSeconds: Number((capacity["InfrastructureOptimization"] as Fields)["ScaleInAfter"]),
     visibilitySeconds: Number(containerEnvironment(stack)["SQS_VISIBILITY_SECONDS"]),
     maxReceives: Number((queue["RedrivePolicy"] as Fields)["maxReceiveCount"]),
+    retentionSeconds: Number(queue["MessageRetentionPeriod"]),
     graceSeconds: Number(containerEnvironment(stack)["SHUTDOWN_GRACE_SECONDS"]),
   };
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { readPolicy } from "./policy.ts";
 import { parseTemplate, resolveStack, TEMPLATE_TEXT } from "./resolve.ts";
-import { courseOf, policyOf, SCENARIOS, type Scenario, UNEVEN } from "./scenarios.ts";
+import { courseOf, NEVER_STARTS, policyOf, SCENARIOS, type Scenario, UNEVEN } from "./scenarios.ts";
 
 const named = (part: string): Scenario => SCENARIOS.find(({ name }) => name.includes(part))!;
 
@@ -19,7 +19,11 @@ const wantedAt = (changes: readonly { at: number; workers: number }[], moment: n
 
 /** AWS's words can be read in two ways. */
 const READINGS = [true, false].flatMap((scaleOutHoldsBack) =>
-  SCENARIOS.map((scenario) => ({ scenario, name: scenario.name, scaleOutHoldsBack })),
+  SCENARIOS.filter(({ name }) => name !== NEVER_STARTS).map((scenario) => ({
+    scenario,
+    name: scenario.name,
+    scaleOutHoldsBack,
+  })),
 );
 
 describe.each(READINGS)("$name (a rise holds back falls: $scaleOutHoldsBack)", ({ scenario, scaleOutHoldsBack }) => {
@@ -64,6 +68,17 @@ test("with an uneven load, the number falls at most once in a cooldown", () => {
   const pauses = falls.slice(1).map(({ at }, index) => at - falls[index]!.at);
   expect(pauses.length).toBeGreaterThan(5);
   expect(Math.min(...pauses)).toBeGreaterThanOrEqual(cooldown);
+});
+
+test("an image that never starts is paid for until its jobs are a day old, and no longer", () => {
+  const { forgotten, machineSeconds, changes, emptyAt } = courseOf(named(NEVER_STARTS));
+  const hours = (machineSeconds / 3600).toFixed(0);
+  expect({ forgotten, hours, workers: changes.map(({ workers }) => workers) }).toEqual({
+    forgotten: 2,
+    hours: String(2 * 24),
+    workers: [2, 0],
+  });
+  expect(emptyAt).toBeDefined();
 });
 
 test("a lost machine's job is done by another one within the visibility timeout and a start", () => {

@@ -23,6 +23,8 @@ export interface Course {
   jobs: number;
   done: number;
   dead: number;
+  /** By the queue, which keeps a job only so long. */
+  forgotten: number;
   /** By scaling in. */
   interrupted: number;
   firstResultAt: number | undefined;
@@ -45,7 +47,7 @@ const EVALUATION_SECOND = 30;
 
 export function simulate(policy: Policy, surroundings: Surroundings): Course {
   const { jobs, until, losses } = surroundings;
-  const queue = new SimulatedQueue(policy.maxReceives);
+  const queue = new SimulatedQueue(policy);
   const fleet = new SimulatedFleet(queue, policy, surroundings);
   const scaling = new Scaling(policy, surroundings);
   const arrivals = jobs.toSorted((a, b) => a.arrivesAt - b.arrivesAt);
@@ -68,6 +70,7 @@ export function simulate(policy: Policy, surroundings: Surroundings): Course {
     jobs: jobs.length,
     done: queue.done.length,
     dead: queue.dead.length,
+    forgotten: queue.forgotten.length,
     interrupted: fleet.interrupted,
     firstResultAt: queue.done[0]?.at,
     lastResultAt: queue.done.at(-1)?.at,

@@ -54,6 +54,8 @@ const irregular = (
 /** Whose number of workers goes up and down with the load. */
 export const UNEVEN = "a job of 1 min each 30 s on average, 4 hours";
 
+export const NEVER_STARTS = "2 jobs, and an image that never starts";
+
 /** Those that a queue on GPUs meets, and those that other policies did badly in. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: "one job: 0 -> 1 -> 0", surroundings: { jobs: jobs(1, 14), until: 2 * HOUR } },
@@ -108,6 +110,10 @@ export const SCENARIOS: readonly Scenario[] = [
       until: 3 * HOUR,
     },
   },
+  {
+    name: NEVER_STARTS,
+    surroundings: { jobs: jobs(2, 14), coldStartSeconds: 1000 * HOUR, until: 26 * HOUR },
+  },
 ];
 
 export const policyOf = ({ parameters = {} }: Pick<Scenario, "parameters">): Policy =>
@@ -139,13 +145,13 @@ export function scalingTable(): string {
     const first = Math.min(...scenario.surroundings.jobs.map(({ arrivesAt }) => arrivesAt));
     return [
       scenario.name,
-      minutes(course.firstResultAt! - first),
-      minutes(course.lastResultAt! - first),
-      minutes(course.longestWait),
+      since(course.firstResultAt, first),
+      since(course.lastResultAt, first),
+      course.done === 0 ? "-" : minutes(course.longestWait),
       String(course.mostWorkers),
       String(course.turns),
       String(course.dead),
-      minutes(course.emptyAt! - course.lastResultAt!),
+      since(course.emptyAt, course.lastResultAt ?? first),
       minutes(course.machineSeconds),
       minutes(course.workSeconds),
     ];
@@ -153,4 +159,5 @@ export function scalingTable(): string {
   return table(header, rows);
 }
 
+const since = (at: number | undefined, start: number) => (at === undefined ? "-" : minutes(at - start));
 const minutes = (seconds: number) => `${(seconds / MINUTE).toFixed(1)} min`;

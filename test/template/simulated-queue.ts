@@ -25,7 +25,10 @@ const DARK_FOR = 15 * 60;
 export class SimulatedQueue {
   readonly done: { job: Job; at: number }[] = [];
   readonly dead: Job[] = [];
+  /** Nobody took it for so long that the queue forgot it. */
+  readonly forgotten: Job[] = [];
   readonly #maxReceives: number;
+  readonly #retentionSeconds: number;
   #waiting: Delivery[] = [];
   /** Hidden without anybody who works on it. */
   #hidden: Hidden[] = [];
@@ -34,8 +37,9 @@ export class SimulatedQueue {
   #touchedAt = 0;
   #darkUntil = 0;
 
-  constructor(maxReceives: number) {
+  constructor({ maxReceives, retentionSeconds }: { maxReceives: number; retentionSeconds: number }) {
     this.#maxReceives = maxReceives;
+    this.#retentionSeconds = retentionSeconds;
   }
 
   /** Any call of its API. */
@@ -49,8 +53,13 @@ export class SimulatedQueue {
     this.#waiting.push({ job, receives: 0 });
   }
 
-  /** What was hidden long enough waits again. */
+  /** What was hidden long enough waits again; what has waited too long is gone. */
   tick(at: number): void {
+    const isOld = ({ job }: Delivery) => at - job.arrivesAt > this.#retentionSeconds;
+    if (this.#waiting.some(isOld)) {
+      this.forgotten.push(...this.#waiting.filter(isOld).map(({ job }) => job));
+      this.#waiting = this.#waiting.filter((delivery) => !isOld(delivery));
+    }
     this.#waiting.push(...this.#hidden.filter(({ until }) => until <= at).map(({ delivery }) => delivery));
     this.#hidden = this.#hidden.filter(({ until }) => until > at);
   }

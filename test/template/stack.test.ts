@@ -9,7 +9,7 @@ import { loadConfig, readSettings } from "../../handler/config.ts";
 import { SETTINGS } from "../../handler/settings.ts";
 import { ROOT } from "../support/source-files.ts";
 import { containerEnvironment, propertiesOf, readPolicy, resourcesOf } from "./policy.ts";
-import { brokenRules, type Fields, resolveStack, TEMPLATE, TEMPLATE_TEXT } from "./resolve.ts";
+import { brokenRules, type Fields, parseTemplate, resolveStack, TEMPLATE, TEMPLATE_TEXT } from "./resolve.ts";
 
 const ECS = resolveStack({ ImageUri: "worker:1" });
 const LAMBDA = resolveStack({ ImageUri: "worker:1", ComputeMode: "lambda" });
@@ -66,6 +66,24 @@ describe("what is there", () => {
     const stack = resolveStack({ ImageUri: "worker:1", AlarmEmail: "ops@example.com", MonthlyBudgetUsd: 0 });
     expect(stack.resources).toHaveProperty("AlarmSubscription");
     expect(stack.resources).not.toHaveProperty("Budget");
+  });
+
+  test("every combination of its conditions deploys: nothing names what is not there", () => {
+    const choices: Fields[][] = [
+      [{ ComputeMode: "ecs" }, { ComputeMode: "lambda" }],
+      [{}, GIVEN_NETWORK],
+      [{}, { MaxWorkers: 1 }],
+      [{}, { AlarmEmail: "ops@example.com" }],
+      [{}, { MonthlyBudgetUsd: 0 }],
+    ];
+    const combinations = choices.reduce<Fields[]>(
+      (some, options) => some.flatMap((given) => options.map((option) => ({ ...given, ...option }))),
+      [{ ImageUri: "worker:1" }],
+    );
+    expect(combinations).toHaveLength(32);
+    for (const given of combinations) expect(Object.keys(resolveStack(given).resources).length).toBeGreaterThan(15);
+    const broken = parseTemplate(TEMPLATE_TEXT.replace("Cluster: !Ref Cluster", "Cluster: !Ref Function"));
+    expect(() => resolveStack({ ImageUri: "worker:1" }, broken)).toThrow("no Function in this deployment");
   });
 
   test("every parameter and every condition is used", () => {
