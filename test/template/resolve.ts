@@ -16,6 +16,7 @@ interface Parameter extends Fields {
 export interface Resource {
   Type: string;
   Condition?: string;
+  DependsOn?: string | string[];
   DeletionPolicy?: string;
   UpdateReplacePolicy?: string;
   Properties: Fields;

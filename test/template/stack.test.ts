@@ -2,13 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { SETTINGS as LAMBDA_SETTINGS } from "../../handler/adapters/lambda/lambda.ts";
-import { findPlatform } from "../../handler/adapters/platforms.ts";
-import { SETTINGS as SQS_SETTINGS } from "../../handler/adapters/sqs/sqs.ts";
-import { loadConfig, readSettings } from "../../handler/config.ts";
-import { SETTINGS } from "../../handler/settings.ts";
 import { ROOT } from "../support/source-files.ts";
-import { containerEnvironment, propertiesOf, readPolicy, resourcesOf } from "./policy.ts";
+import { containerEnvironment, propertiesOf, resourcesOf } from "./policy.ts";
 import { brokenRules, type Fields, parseTemplate, resolveStack, TEMPLATE, TEMPLATE_TEXT } from "./resolve.ts";
 
 const ECS = resolveStack({ ImageUri: "worker:1" });
@@ -94,52 +89,6 @@ describe("what is there", () => {
   });
 });
 
-describe("the worker's variables", () => {
-  const queue = "https://sqs.eu-central-1.amazonaws.com/123456789012/jobs";
-  const real = (environment: Readonly<Record<string, string>>) =>
-    Object.fromEntries(
-      Object.entries(environment).map(([name, value]) => [
-        name,
-        value.replace("<JobQueue>", queue).replace("<Bucket>", "pictures"),
-      ]),
-    );
-
-  test.each([
-    { platform: "sqs", stack: ECS, table: SQS_SETTINGS, byPlatform: {} },
-    {
-      platform: "lambda",
-      stack: LAMBDA,
-      table: LAMBDA_SETTINGS,
-      byPlatform: { AWS_LAMBDA_RUNTIME_API: "127.0.0.1:9001", AWS_LAMBDA_MAX_CONCURRENCY: "1" },
-    },
-  ])("are settings that it has, with values that it takes, for the platform $platform", (given) => {
-    const environment = real(containerEnvironment(given.stack));
-    const known = Object.keys({ ...SETTINGS, ...given.table });
-    expect(Object.keys(environment).filter((name) => !known.includes(name))).toEqual([]);
-    const config = loadConfig({ ...environment, ...given.byPlatform });
-    expect(() => readSettings(given.table, config.environment)).not.toThrow();
-    expect(config).toMatchObject({ S3_BUCKET: "pictures", INVOCATION_TIMEOUT_SECONDS: 900 });
-    expect(findPlatform(config).name).toBe(given.platform);
-    // It would be the same without being told.
-    const { HANDLER_MODE: _, ...untold } = config.environment;
-    expect(findPlatform(loadConfig(untold)).name).toBe(given.platform);
-  });
-
-  test("leave time to interrupt a job and to hand it back before ECS kills", () => {
-    const { SHUTDOWN_GRACE_SECONDS: grace, COMFYUI_INTERRUPT_GRACE_SECONDS: interrupt } = loadConfig(
-      real(containerEnvironment(ECS)),
-    );
-    expect(grace + interrupt).toBeLessThanOrEqual(Number(container["StopTimeout"]) - 10);
-  });
-
-  test("hold no secret, and no path of Lambda but in /tmp", () => {
-    const names = [ECS, LAMBDA].flatMap((stack) => Object.keys(containerEnvironment(stack)));
-    expect(names.filter((name) => /TOKEN|SECRET|PASSWORD|_KEY|AUTH/.test(name))).toEqual([]);
-    const paths = Object.values(containerEnvironment(LAMBDA)).filter((value) => value.startsWith("/"));
-    expect(paths.filter((path) => !path.startsWith("/tmp/"))).toEqual([]);
-  });
-});
-
 describe("the queue", () => {
   test("gives a job up after MaxReceiveCount tries, and keeps those longer than others", () => {
     const queue = propertiesOf(ECS, "JobQueue");
@@ -212,74 +161,6 @@ describe("the machines", () => {
   });
 });
 
-describe("the scaling", () => {
-  const policy = readPolicy(ECS);
-
-  test.each([0, 2])("is between MinWorkers (%i) and MaxWorkers, and begins at the former", (MinWorkers) => {
-    const stack = resolveStack({ ImageUri: "worker:1", MinWorkers, MaxWorkers: 7 });
-    expect(readPolicy(stack)).toMatchObject({ minWorkers: MinWorkers, maxWorkers: 7 });
-    expect(propertiesOf(stack, "Service")["DesiredCount"]).toBe(MinWorkers);
-  });
-
-  test("has a step for each number of workers that MaxWorkers allows, as many as Application Auto Scaling takes", () => {
-    const most = Number(TEMPLATE.Parameters["MaxWorkers"]!["MaxValue"]);
-    const [backlog] = policy.rules;
-    const counts = Array.from({ length: most }, (_, index) => index + 1);
-    expect(counts.map((count) => backlog!.workersFor(count))).toEqual(counts);
-    expect(backlog!.workersFor(1000)).toBe(most);
-    expect(backlog!.workersFor(0)).toBeUndefined();
-    expect(most).toBeLessThanOrEqual(20);
-  });
-
-  test.each([
-    { visible: 1, inflight: 0, taken: 0, each: 1, wanted: 1 },
-    { visible: 1, inflight: 4, taken: 0, each: 1, wanted: 5 },
-    { visible: 9, inflight: 0, taken: 0, each: 4, wanted: 3 },
-    { visible: 0, inflight: 0, taken: 3, each: 1, wanted: 1 },
-    { visible: undefined, inflight: undefined, taken: undefined, each: 1, wanted: 0 },
-  ])(
-    "wants $wanted for $visible waiting, $inflight running, $taken taken, $each for each",
-    ({ each, wanted, ...metrics }) => {
-      const { rules } = readPolicy(resolveStack({ ImageUri: "worker:1", JobsPerWorker: each }));
-      expect(rules[0]!.value(metrics)).toBe(wanted);
-      expect(rules[0]!.isBreach(wanted)).toBe(wanted > 0);
-    },
-  );
-
-  test("goes down only after IdleMinutes of nothing", () => {
-    const idle = readPolicy(resolveStack({ ImageUri: "worker:1", IdleMinutes: 7 })).rules[1]!;
-    expect(idle).toMatchObject({ periods: 7, datapoints: 7, periodSeconds: 60, missingIsBreach: true });
-    expect(idle.workersFor(0)).toBe(0);
-    const datapoints = { visible: 0, inflight: 0, taken: 0 };
-    expect(idle.isBreach(idle.value(datapoints)!)).toBe(true);
-    for (const name of Object.keys(datapoints))
-      expect(idle.isBreach(idle.value({ ...datapoints, [name]: 1 })!)).toBe(false);
-  });
-
-  test("of a function is the function's own", () => {
-    const stack = resolveStack({ ImageUri: "worker:1", ComputeMode: "lambda", MinWorkers: 1, MaxWorkers: 3 });
-    const limits = { MinExecutionEnvironments: 1, MaxExecutionEnvironments: 3 };
-    expect(propertiesOf(stack, "Function")["FunctionScalingConfig"]).toEqual(limits);
-    expect(propertiesOf(stack, "JobSource")).toMatchObject({ BatchSize: 1, ScalingConfig: { MaximumConcurrency: 3 } });
-  });
-
-  test("of one function alone asks for no concurrency that Lambda refuses", () => {
-    const stack = resolveStack({ ImageUri: "worker:1", ComputeMode: "lambda", MaxWorkers: 1 });
-    expect(propertiesOf(stack, "JobSource")).not.toHaveProperty("ScalingConfig");
-  });
-
-  test("touches the queue more often than it goes dark", () => {
-    expect(policy.keepAwakeSeconds).toBeLessThan(6 * 3600);
-    const target = propertiesOf(ECS, "QueueKeepAwake")["Target"] as Fields;
-    const queue = propertiesOf(ECS, "JobQueue");
-    // What is set is what is there already: no drift.
-    expect(JSON.parse(target["Input"] as string)).toEqual({
-      QueueUrl: "<JobQueue>",
-      Attributes: { ReceiveMessageWaitTimeSeconds: String(queue["ReceiveMessageWaitTimeSeconds"]) },
-    });
-  });
-});
-
 test("the page on AWS counts the alarms' metrics as they are billed", () => {
   const metrics = ([, { Properties }]: [string, { Properties: Fields }]) =>
     Properties["Metrics"] ? (Properties["Metrics"] as Fields[]).filter(({ MetricStat }) => MetricStat).length : 1;
@@ -288,6 +169,25 @@ test("the page on AWS counts the alarms' metrics as they are billed", () => {
   );
   const page = readFileSync(join(ROOT, "docs/platforms/aws.md"), "utf8");
   expect(page).toContain(`${lambda} metrics, with \`ecs\` ${ecs}, ×`);
+});
+
+test.each(["Capacity", "FunctionCapacity"])(
+  "the way to the internet is there before the machines of %s, and goes after them",
+  (name) => {
+    const stack = name in ECS.resources ? ECS : LAMBDA;
+    const needed = new Set([name]);
+    for (const each of needed) {
+      const { DependsOn = [], Properties } = stack.resources[each]!;
+      const named = [...JSON.stringify(Properties).matchAll(/<(\w+)[.>]/g)].map(([, other]) => other!);
+      for (const other of [...named, ...[DependsOn].flat()]) needed.add(other);
+    }
+    const way = ["RoutesOfA", "RoutesOfB", "RoutesOfC", "DefaultRoute", "GatewayAttachment"];
+    expect([...needed]).toEqual(expect.arrayContaining(way));
+  },
+);
+
+test("it has none of the YAML that CloudFormation does not read: anchors, aliases, merges", () => {
+  expect(TEMPLATE_TEXT.match(/(^|[\s[{,:-])([&*]\w|<<:)/gm)).toBeNull();
 });
 
 test("it is small enough to be sent as it is", () => expect(TEMPLATE_TEXT.length).toBeLessThanOrEqual(51_200));
