@@ -5,6 +5,7 @@ import { findPlatform } from "../../handler/adapters/platforms.ts";
 import { SETTINGS as SQS_SETTINGS } from "../../handler/adapters/sqs/sqs.ts";
 import { loadConfig, readSettings } from "../../handler/config.ts";
 import { SETTINGS } from "../../handler/settings.ts";
+import { readSource } from "../support/source-files.ts";
 import { containerEnvironment, propertiesOf } from "./policy.ts";
 import { type Fields, resolveStack } from "./resolve.ts";
 
@@ -57,4 +58,11 @@ test("they hold no secret, and no path of Lambda but in /tmp", () => {
   expect(names.filter((name) => /TOKEN|SECRET|PASSWORD|_KEY|AUTH/.test(name))).toEqual([]);
   const paths = Object.values(containerEnvironment(LAMBDA)).filter((value) => value.startsWith("/"));
   expect(paths.filter((path) => !path.startsWith("/tmp/"))).toEqual([]);
+});
+
+test("on Spot there is one more, which no table has: by it the worker looks out for EC2's notice", () => {
+  const spot = containerEnvironment(resolveStack({ ImageUri: "worker:1", CapacityType: "SPOT" }));
+  const more = Object.keys(spot).filter((name) => !(name in containerEnvironment(ECS)));
+  expect(more).toEqual(["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
+  expect(readSource("handler/lifecycle/spot.ts")).toContain(`environment["${more[0]}"]`);
 });

@@ -68,6 +68,7 @@ describe("what is there", () => {
       [{ ComputeMode: "ecs" }, { ComputeMode: "lambda" }],
       [{}, GIVEN_NETWORK],
       [{}, { MaxWorkers: 1 }],
+      [{}, { CapacityType: "SPOT" }],
       [{}, { AlarmEmail: "ops@example.com" }],
       [{}, { MonthlyBudgetUsd: 0 }],
     ];
@@ -75,7 +76,7 @@ describe("what is there", () => {
       (some, options) => some.flatMap((given) => options.map((option) => ({ ...given, ...option }))),
       [{ ImageUri: "worker:1" }],
     );
-    expect(combinations).toHaveLength(32);
+    expect(combinations).toHaveLength(64);
     for (const given of combinations) expect(Object.keys(resolveStack(given).resources).length).toBeGreaterThan(15);
     const broken = parseTemplate(TEMPLATE_TEXT.replace("Cluster: !Ref Cluster", "Cluster: !Ref Function"));
     expect(() => resolveStack({ ImageUri: "worker:1" }, broken)).toThrow("no Function in this deployment");
