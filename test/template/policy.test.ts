@@ -1,5 +1,8 @@
 /** The numbers of template.yaml's scaling. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { ROOT } from "../support/source-files.ts";
 import { propertiesOf, readPolicy } from "./policy.ts";
 import { type Fields, resolveStack, TEMPLATE } from "./resolve.ts";
 
@@ -72,4 +75,13 @@ test("the queue is touched more often than it goes dark", () => {
     QueueUrl: "<JobQueue>",
     Attributes: { ReceiveMessageWaitTimeSeconds: String(queue["ReceiveMessageWaitTimeSeconds"]) },
   });
+});
+
+test("the page about it has the template's numbers", () => {
+  const page = readFileSync(join(ROOT, "docs/scaling.md"), "utf8");
+  const { rules, graceSeconds, keepAwakeSeconds } = readPolicy(ECS);
+  expect(page).toContain(`when it is fewer after ${rules[0]!.cooldownSeconds / 60} minutes without a change`);
+  expect(page).toContain(`hands its job back after ${graceSeconds} s`);
+  expect(page).toContain("`QueueKeepAwake` calls it each hour");
+  expect(keepAwakeSeconds).toBe(3600);
 });

@@ -81,6 +81,18 @@ test("an image that never starts is paid for until its jobs are a day old, and n
   expect(emptyAt).toBeDefined();
 });
 
+test.each(["ScaleToBacklog", "ScaleToIdle"])(
+  "if the alarm of %s is a minute behind, that costs two minutes at most",
+  (name) => {
+    for (const scenario of SCENARIOS.filter((each) => each.name !== NEVER_STARTS)) {
+      const [usual, skewed] = [courseOf(scenario), courseOf(scenario, { behind: { [name]: 1 } })];
+      expect(skewed, scenario.name).toMatchObject({ done: usual.done, dead: usual.dead, interrupted: 0 });
+      expect(skewed.firstResultAt! - usual.firstResultAt!, scenario.name).toBeLessThanOrEqual(120);
+      expect(skewed.emptyAt! - usual.emptyAt!, scenario.name).toBeLessThanOrEqual(180);
+    }
+  },
+);
+
 test("a lost machine's job is done by another one within the visibility timeout and a start", () => {
   const scenario = named("Spot");
   const { visibilitySeconds } = policyOf(scenario);

@@ -12,6 +12,8 @@ export interface Surroundings extends FleetOptions {
   until: number;
   /** Until a minute's datapoints can be seen. */
   metricDelaySeconds: number;
+  /** So many minutes less than the others a policy's alarm sees, by the policy's name. */
+  behind?: Readonly<Record<string, number>>;
   /** Minutes whose datapoints never come. */
   isLostMinute?(minute: number): boolean;
   losses: readonly { at: number; workers: number }[];
@@ -108,8 +110,9 @@ class Scaling {
 
   /** An alarm that stays in alarm calls its policy each minute. */
   evaluate(at: number): void {
-    const latest = Math.floor((at - this.#surroundings.metricDelaySeconds) / 60);
+    const { metricDelaySeconds, behind = {} } = this.#surroundings;
     for (const rule of this.#policy.rules) {
+      const latest = Math.floor((at - metricDelaySeconds) / 60) - (behind[rule.name] ?? 0);
       const values = Array.from({ length: rule.periods }, (_, age) => this.#value(rule, latest - age));
       const breaches = values.filter((value) => (value === undefined ? rule.missingIsBreach : rule.isBreach(value)));
       const wanted = values[0] === undefined ? undefined : rule.workersFor(values[0]);
