@@ -32,10 +32,14 @@ const EXPLAINED: Record<string, readonly Explained[]> = {
 
 /** Faults that each linter is known to find: one that has fallen silent is noticed. */
 const FAULTS = [
-  { text: "MessageRetentionPeriod: 86400", fault: "MessageRetentionPeriod: 86400\n      MessageRetentionDays: 1" },
-  { text: "Stat: Minimum", fault: "Statistics: Minimum" },
-  { text: "SecurityGroupIds: [!Ref WorkerSecurityGroup]", fault: "SecurityGroupIds: [!Ref NoSuchGroup]" },
-  { text: "  ComparisonOperator: GreaterThanThreshold", fault: "  ComparisonOperator: Above" },
+  {
+    fault: "a property that does not exist",
+    text: "MessageRetentionPeriod: 86400",
+    instead: "MessageRetentionPeriod: 86400\n      MessageRetentionDays: 1",
+  },
+  { fault: "one that is missing", text: "Stat: Minimum", instead: "Statistics: Minimum" },
+  { fault: "a name that nothing has", text: "[!Ref WorkerSecurityGroup]", instead: "[!Ref NoSuchGroup]" },
+  { fault: "a value that is not among those allowed", text: ": GreaterThanThreshold", instead: ": Above" },
 ];
 
 const place = ({ rule, path }: { rule: string; path: string }) => `${rule} ${path}`;
@@ -51,12 +55,12 @@ describe.each([
     expect(explained.filter((line) => !found.map(place).includes(line))).toEqual([]);
   });
 
-  test.each(FAULTS)("finds that $text has become $fault", async ({ text, fault }) => {
+  test.each(FAULTS)("finds $fault", async ({ text, instead }) => {
     const folder = await mkdtemp(join(tmpdir(), "template-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     const path = join(folder, "template.yaml");
     expect(TEMPLATE_TEXT).toContain(text);
-    await writeFile(path, TEMPLATE_TEXT.replace(text, fault));
+    await writeFile(path, TEMPLATE_TEXT.replace(text, instead));
     const usual = EXPLAINED[name]!.map(place);
     expect((await find(path)).map(place).filter((line) => !usual.includes(line))).not.toEqual([]);
   });
