@@ -2,7 +2,7 @@
 ARG BASE_IMAGE=nvidia/cuda:13.0.3-base-ubuntu24.04
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-# The handler: one file, and sharp beside it.
+# The handler in its pieces, and sharp beside it.
 FROM ${NODE_IMAGE} AS handler
 WORKDIR /src
 COPY package.json package-lock.json ./

@@ -78,7 +78,8 @@ function read<T extends Record<string, Setting>>(table: T, environment: Environm
     if (source !== undefined && source !== name) aliasesUsed[source] = name;
   }
   const shape = Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema]));
-  const parsed = z.object(shape).safeParse(given);
+  // Read once, before ComfyUI is started: compiling a parser for it takes longer than the reading.
+  const parsed = z.object(shape).safeParse(given, { jitless: true });
   if (!parsed.success) mistakes.push(z.prettifyError(parsed.error));
   // What could not be read is told as a mistake, and nobody sees the values then.
   return { values: (parsed.data ?? given) as Values<T>, aliasesUsed, mistakes };

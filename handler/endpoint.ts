@@ -184,7 +184,9 @@ export class Endpoint {
       abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
     const deadline = setTimeout(tooLate, timeoutMs);
     try {
-      log.info({ kind: invocation.request.kind, attempt: invocation.attempt }, "invocation received");
+      // How deep the queue is, for who draws it from the log.
+      const ahead = this.#inFlight.size;
+      log.info({ kind: invocation.request.kind, attempt: invocation.attempt, ahead }, "invocation received");
       const signal = AbortSignal.any([invocation.signal, abort.signal]);
       await Promise.all([...this.#gates].map((gate) => gate()));
       const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });

@@ -94,7 +94,7 @@ async function serve(
   return failure ? 1 : typeof end === "number" ? end : 0;
 }
 
-const loadProbes = async () => (await import("./adapters/http/server.ts")).probes;
+const loadProbes = async () => (await import("./adapters/http/probes.ts")).probes;
 
 async function invoke(
   endpoint: Endpoint,

@@ -1,5 +1,4 @@
 /** One life of an engine, from its start to its end: a child of ours, or a server that somebody else runs. */
-import { createClient } from "./comfyui/client.ts";
 import { EndpointError } from "./errors.ts";
 import type { EnginePlan } from "./launch.ts";
 import { describeExit, spawnChild } from "./process.ts";
@@ -81,7 +80,7 @@ function startChild(plan: EnginePlan, command: readonly string[], onLine: (line:
 /** An external engine is gone when it does not answer several times in a row; it may come back. */
 function watchExternal(plan: EnginePlan): EngineProcess {
   const gone = new AbortController();
-  const client = createClient(plan.url);
+  const client = import("./comfyui/client.ts").then(({ createClient }) => createClient(plan.url));
   const ended = Promise.withResolvers<EndpointError>();
   let failures = 0;
   let answered = false;
@@ -93,7 +92,7 @@ function watchExternal(plan: EnginePlan): EngineProcess {
     ended.resolve(outcome);
   };
   const probe = setInterval(async () => {
-    const serves = await client.isServing();
+    const serves = await (await client).isServing();
     answered ||= serves;
     failures = serves ? 0 : failures + 1;
     if (answered && failures >= PROBE_FAILURES) end("it does not answer");

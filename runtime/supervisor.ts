@@ -1,9 +1,7 @@
 /** Keeps one engine alive: starts it, warms it up, notices its end, restarts it, gives up, drains it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Catalogue } from "./comfyui/catalogue.ts";
-import { createClient } from "./comfyui/client.ts";
 import type { EngineLink } from "./comfyui/engine-link.ts";
-import { openSocket } from "./comfyui/socket.ts";
 import { type EngineProcess, startEngineProcess } from "./engine-process.ts";
 import { type EngineState, StateMachine } from "./engine-state.ts";
 import { EndpointError, toEndpointError } from "./errors.ts";
@@ -162,6 +160,11 @@ export class Supervisor {
 
   /** From a process that was just spawned to one that serves. */
   async #bringUp(life: EngineProcess): Promise<void> {
+    // Read while the engine starts: Node's HTTP and the websocket's library take longer than all that starts it.
+    const [{ createClient }, { openSocket }] = await Promise.all([
+      import("./comfyui/client.ts"),
+      import("./comfyui/socket.ts"),
+    ]);
     const client = createClient(this.#plan.url);
     const signal = AbortSignal.any([life.gone, this.#drain.signal]);
     await waitUntilServing(client, { signal, stallMs: this.#stallMs, progressMark: life.progressMark });

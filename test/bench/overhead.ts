@@ -1,5 +1,6 @@
 /**
- * What an invocation costs above the engine's own time, beside a bare client on the same engine, run by run in turn.
+ * How soon ComfyUI is started (./start.ts); then what an invocation costs above the engine's own time, beside a bare client on the same
+ * engine, run by run in turn.
  *
  * `npm run bench`: on the emulator. `npm run bench -- --engine real`: on ComfyUI 0.3.75, installed when needed. With `COMFYUI_COMMAND`: on that.
  * `--runs N` (default 300). The engine's own time is from its `execution_start` to the arrival of the message that it is done, for all alike.
@@ -9,6 +10,8 @@ import { installRealEngine } from "../engine/install.ts";
 import { colourGraph } from "../support/payloads.ts";
 import { openBareClient } from "./bare-client.ts";
 import { startMeasuredEndpoint } from "./endpoint.ts";
+import { median } from "./median.ts";
+import { reportStart } from "./start.ts";
 
 export interface Sample {
   wallMs: number;
@@ -23,6 +26,7 @@ const { values } = parseArgs({
   options: { engine: { type: "string", default: "emulator" }, runs: { type: "string", default: "300" } },
 });
 
+await reportStart();
 const supervising = await startMeasuredEndpoint(await engineSettings());
 const attached = await startMeasuredEndpoint({ COMFYUI_URL: supervising.engineUrl });
 const bare = await openBareClient(supervising.engineUrl);
@@ -72,12 +76,6 @@ function report(samples: Record<"bare" | "attached" | "supervising", Sample[]>):
     line(label, overhead(name), ratio);
     if (name === "supervising" && ratio > MAX_RATIO) process.exitCode = 1;
   }
-}
-
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }
 
 async function engineSettings(): Promise<Record<string, string>> {

@@ -1,4 +1,6 @@
 /** What holds for an invocation on every platform: each behaviour is written once, and runs through each adapter's own wire. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { colourGraph, quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
@@ -32,7 +34,7 @@ export function adapterContract(platform: Platform): void {
     const driver = sharedDriver(platform, COLD);
     const { having, colourOf, queued, runsOf } = tools(platform, driver);
 
-    test("that comes while the engine starts is served when it is up", async () => {
+    test("F21: that comes while the engine starts is served when it is up", async () => {
       expect(driver().worker.log.some(({ message }) => message === "engine ready")).toBe(false);
       expect(await colourOf("early", 0x102030)).toEqual([0x10, 0x20, 0x30]);
       const order = ["invocation received", "engine ready"].map((text) =>
@@ -82,7 +84,21 @@ export function adapterContract(platform: Platform): void {
       },
     );
 
-    test(`F8: whose engine dies is ${platform.retryable === "told" ? "told to be retryable" : platform.retryable}, and the next one is served`, async () => {
+    test.each(["webhook", "init_images"])(
+      "F24: that names an address as its %s is refused, and nobody asks there",
+      async (field) => {
+        const asked = await startListening();
+        const payload =
+          field === "webhook"
+            ? { prompt: colourGraph(1), webhook: asked.url }
+            : quickTxt2Img({ init_images: [`${asked.url}/picture.png`] });
+        const outcome = await driver().invoke(payload, { id: `address-${field}` });
+        expect(outcome).toMatchObject({ status: "failed", retryable: false, message: expect.stringContaining(field) });
+        expect(asked.connections()).toBe(0);
+      },
+    );
+
+    test(`F20: whose engine dies is ${platform.retryable === "told" ? "told to be retryable" : platform.retryable}, and the next one is served`, async () => {
       const outcome = driver().invoke(slowTxt2Img({ steps: 50 }), { id: "crashed" });
       await queued("crashed");
       process.kill(-driver().worker.enginePid(), "SIGKILL");
@@ -199,7 +215,7 @@ export function adapterContract(platform: Platform): void {
     });
   });
 
-  test(`${platform.name}: F8: an invocation whose engine never starts is ${platform.early === "taken" ? "told so" : "left to another worker"}, and the worker ends with 1`, async () => {
+  test(`${platform.name}: F21: an invocation whose engine never starts is ${platform.early === "taken" ? "told so" : "left to another worker"}, and the worker ends with 1`, async () => {
     const { invoke, worker } = await platform.start(BROKEN, onTestFinished);
     const outcome = invoke({ prompt: colourGraph(1) }, { id: "hopeless" });
     expect(await worker.exited).toBe(1);
@@ -244,6 +260,18 @@ function tools({ lacks }: Platform, driver: () => Driver) {
     queued: (id: string) => driver().worker.logged(isQueued(id)),
     runsOf: (id: string) => driver().worker.log.filter(isQueued(id)).length,
   };
+}
+
+/** An address of this machine's, as of a service that is not for everybody. */
+async function startListening() {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  onTestFinished(() => void server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connections: () => connections };
 }
 
 /** A short request for so many letters. */

@@ -89,8 +89,11 @@ export const installRunpod = () =>
     "aiohttp aiohttp-retry backoff paramiko py-cpuinfo requests tomli tomlkit tqdm-loggable",
   );
 
-/** @param needs what it imports, which is less than what it asks for. */
-async function installClient(name: string, client: string, needs: string): Promise<string> {
+/** Installs the linter of CloudFormation's templates likewise; a newer one knows more properties, and has more rules. */
+export const installCfnLint = () => installClient("venv-cfn-lint-1.58.0", "cfn-lint==1.58.0");
+
+/** @param needs what it imports, where that is less than what it asks for. */
+async function installClient(name: string, client: string, needs = client): Promise<string> {
   const venv = join(await cacheFolder(), name);
   await once(venv, `installing ${client}`, async (folder) => {
     await run("python3", ["-m", "venv", folder]);

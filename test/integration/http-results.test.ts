@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { startAws } from "../support/aws.ts";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
-import { colourGraph } from "../support/payloads.ts";
+import { colourGraph, slowTxt2Img } from "../support/payloads.ts";
 import { base64, call, withoutPrompt } from "../support/platform-calls.ts";
 
 /** A bucket, and workers of it that take their work over HTTP. */
@@ -50,6 +50,19 @@ test("F3: a poison event is acknowledged with its error in the bucket, and stays
   expect(await read("results/no-json.json")).toMatchObject({ status: "failed", error: { code: "invalid_json" } });
   const other = await startWorker();
   expect((await push(other, "poison", { hello: 1 })).status).toBe(204);
+});
+
+test("F14: work that dies with its worker leaves nothing in the bucket, and the next worker does it from the start", async () => {
+  const { startWorker, keys, read } = await startBucket();
+  const [first, second] = await Promise.all([startWorker(), startWorker()]);
+  const order = (worker: RunningEndpoint) => call(worker, "/invocations", slowTxt2Img(), { "idempotency-key": "o-1" });
+  const lost = order(first).catch(() => "lost");
+  await first.sampling();
+  first.process.kill("SIGKILL");
+  expect(await lost).toBe("lost");
+  expect(await keys("")).toEqual([]);
+  expect(await order(second)).toMatchObject({ status: 200 });
+  expect(await read("results/o-1.json")).toMatchObject({ status: "succeeded" });
 });
 
 test("an event whose bucket does not answer is not acknowledged, and runs when it comes again", async () => {

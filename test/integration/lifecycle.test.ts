@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { startEndpoint } from "../support/endpoint.ts";
-import { type Asked, startMetadata } from "../support/metadata-server.ts";
+import { type Asked, startEc2, startMetadata } from "../support/metadata-server.ts";
 import { colourGraph, quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
 import { eventually } from "../support/platform-calls.ts";
 
@@ -69,18 +69,6 @@ test("a task that belongs to no service asks once for its protection", async () 
   await endpoint.logged(({ message }) => message.includes("belongs to no ECS service"));
   expect(agent.asked).toHaveLength(1);
 });
-
-/** EC2's metadata service; the notice comes when it is set. */
-async function startEc2(notice: { time?: string }) {
-  return await startMetadata(({ method, path, headers }) => {
-    if (method === "PUT" && path === "/latest/api/token") return { status: 200, body: "tok" };
-    if (path !== "/latest/meta-data/spot/instance-action" || headers["x-aws-ec2-metadata-token"] !== "tok")
-      return { status: 401 };
-    return notice.time === undefined
-      ? { status: 404 }
-      : { status: 200, body: { action: "terminate", time: notice.time } };
-  });
-}
 
 test("F15: at a Spot notice no more work is taken, and what runs has the time that is left, beyond the usual grace", async () => {
   const notice: { time?: string } = {};

@@ -25,7 +25,12 @@ export interface Sender {
 
 /** As it came; its body is read. */
 export type Answer = Omit<SyncMessage, "body"> & {
-  body: { id?: string; status?: string; error?: { code: string; message: string }; outputs?: { data: string }[] };
+  body: {
+    id?: string;
+    status?: string;
+    error?: { code: string; message: string; retryable: boolean };
+    outputs?: { data: string }[];
+  };
 };
 
 let queues = 0;

@@ -1,21 +1,27 @@
 /** What the tests of RabbitMQ's worker share: a real broker, and how far a worker is. The engine is the emulator, whichever is under test. */
-import { beforeAll, describe, expect, onTestFinished } from "vitest";
+import { beforeAll, expect, onTestFinished } from "vitest";
 import { type Broker, startBroker } from "../engine/rabbitmq.ts";
 import { connectSender, type Sender } from "./amqp-queue.ts";
 import type { RunningEndpoint } from "./endpoint.ts";
 import { colourGraph } from "./payloads.ts";
 
-/** Set by ./unpacked-rabbitmq.ts, if it can be. */
-const root = process.env["RABBITMQ_ROOT"];
+/** As ./unpacked-rabbitmq.ts found it. */
+const { RABBITMQ_ROOT, RABBITMQ_MISSING } = process.env;
 
-/** `describe`, and left out where there is no RabbitMQ. */
-export const withRabbitMq = describe.skipIf(root === undefined);
+/** @throws Error where there is no RabbitMQ: its worker is not left untested in silence. */
+function rabbitMqRoot(): string {
+  if (RABBITMQ_ROOT !== undefined) return RABBITMQ_ROOT;
+  throw new Error(`there is no RabbitMQ, whose packages come by Debian's apt-get: ${RABBITMQ_MISSING}`);
+}
 
 type AtEnd = (stop: () => Promise<void>) => void;
 
 /** As `startBroker`, of the RabbitMQ that there is. */
-export const startOwnBroker = (atEnd: AtEnd, settings?: readonly string[], channelTickMs?: number): Promise<Broker> =>
-  startBroker(root!, atEnd, settings, channelTickMs);
+export const startOwnBroker = async (
+  atEnd: AtEnd,
+  settings?: readonly string[],
+  channelTickMs?: number,
+): Promise<Broker> => startBroker(rabbitMqRoot(), atEnd, settings, channelTickMs);
 
 /** Called in a block: one for all of its tests. */
 export function sharedBroker() {

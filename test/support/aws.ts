@@ -19,8 +19,8 @@ export interface AwsCall {
   status?: number;
 }
 
-/** A status to answer with instead, a word for what happens to the connection, or nothing. */
-export type Fault = (call: AwsCall) => number | "reset" | "hang" | undefined;
+/** A status to answer with instead, an error of SQS's own, a word for what happens to the connection, or nothing. */
+export type Fault = (call: AwsCall) => number | { code: string } | "reset" | "hang" | undefined;
 
 export interface Aws {
   fauxqs: FauxqsServer;
@@ -81,6 +81,7 @@ export async function startAws(
     const wrong = fault?.(call);
     if (wrong === "reset") return void from.socket.destroy();
     if (wrong === "hang") return;
+    if (typeof wrong === "object") return refuse(to, wrong.code);
     if (wrong !== undefined) return void to.writeHead(wrong).end();
     if (from.method !== "PUT" || from.headers["if-none-match"] !== "*") return forward(from, body, to);
     // fauxqs overwrites what is there.
@@ -158,6 +159,11 @@ export async function startAws(
       while (!isEmpty()) await new Promise((resolve) => setTimeout(resolve, 50));
     },
   };
+}
+
+function refuse(to: ServerResponse, code: string): void {
+  to.writeHead(400, { "content-type": "application/x-amz-json-1.0", "x-amzn-query-error": `${code};Sender` });
+  to.end(JSON.stringify({ __type: `com.amazonaws.sqs#${code}`, message: "as a test wants it" }));
 }
 
 function close(server: Server): Promise<void> {

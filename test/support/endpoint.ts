@@ -51,14 +51,16 @@ type AtEnd = (stop: () => Promise<void>) => void;
 /**
  * Starts `serve`, and comes back at once. Faults of the emulator: `COMFYUI_ARGS: "--fault NAME"`.
  * @param atEnd registers what ends it: with the test, unless a file shares one: its `beforeAll` then returns what ends it.
+ * @param main the file that is run.
  */
 export function startWorker(
   settings: Record<string, string> = {},
   atEnd: AtEnd = onTestFinished,
   args: readonly string[] = ["serve"],
+  main = HANDLER,
 ): RunningWorker {
   // Coverage is asked for by those who want to know about the sources.
-  const handler = settings["NODE_V8_COVERAGE"] === undefined ? HANDLER : HANDLER_SOURCES;
+  const handler = settings["NODE_V8_COVERAGE"] === undefined ? main : HANDLER_SOURCES;
   const child = spawn(process.execPath, [handler, ...args], {
     env: { PATH: process.env["PATH"], PORT: "0", SHUTDOWN_GRACE_SECONDS: "1", ...engineEnvironment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],

@@ -35,3 +35,15 @@ export async function startMetadata(say: Say): Promise<{ url: string; asked: Ask
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
+
+/** EC2's, whose Spot notice comes when a test sets its time. */
+export function startEc2(notice: { time?: string }) {
+  return startMetadata(({ method, path, headers }) => {
+    if (method === "PUT" && path === "/latest/api/token") return { status: 200, body: "tok" };
+    if (path !== "/latest/meta-data/spot/instance-action" || headers["x-aws-ec2-metadata-token"] !== "tok")
+      return { status: 401 };
+    return notice.time === undefined
+      ? { status: 404 }
+      : { status: 200, body: { action: "terminate", time: notice.time } };
+  });
+}

@@ -2,12 +2,15 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { settingsTable } from "../../handler/config.ts";
 import { ERRORS } from "../../runtime/errors.ts";
+import { scalingTable } from "../template/scenarios.ts";
+import { outputsTable, parametersTable } from "../template/tables.ts";
 import { code, table } from "./markdown.ts";
 import { sdapiTables } from "./sdapi-tables.ts";
 
 export const README = new URL("../../README.md", import.meta.url);
 
-export const SDAPI_PAGE = new URL("../../docs/sdapi.md", import.meta.url);
+const DOCS = new URL("../../docs/", import.meta.url);
+export const SDAPI_PAGE = new URL("sdapi.md", DOCS);
 
 /** Tables by the names of their markers. */
 type Tables = Readonly<Record<string, string>>;
@@ -16,6 +19,12 @@ type Tables = Readonly<Record<string, string>>;
 export const PAGES: { name: string; page: URL; tables: () => Tables }[] = [
   { name: "README.md", page: README, tables: () => ({ settings: settingsTable(), errors: errorsTable() }) },
   { name: "docs/sdapi.md", page: SDAPI_PAGE, tables: sdapiTables },
+  { name: "docs/scaling.md", page: new URL("scaling.md", DOCS), tables: () => ({ scaling: scalingTable() }) },
+  {
+    name: "docs/platforms/aws.md",
+    page: new URL("platforms/aws.md", DOCS),
+    tables: () => ({ parameters: parametersTable(), outputs: outputsTable() }),
+  },
 ];
 
 /** The text with its tables as the code has them now. @throws Error when a table has lost its markers. */

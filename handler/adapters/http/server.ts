@@ -1,7 +1,5 @@
 /** The HTTP face: what it answers is in `routes.ts`. */
-import { Hono } from "hono";
 import type { Adapter } from "../adapter.ts";
-import { healthRoutes } from "./health.ts";
 import { listen } from "./listen.ts";
 import { workRoutes } from "./routes.ts";
 
@@ -9,12 +7,5 @@ import { workRoutes } from "./routes.ts";
 export const http: Adapter = {
   async start(context) {
     return listen(workRoutes(context), context.config, context.log);
-  },
-};
-
-/** Health alone, for platforms that bring their work in another way. */
-export const probes: Adapter = {
-  async start({ endpoint, config, log }) {
-    return listen(new Hono().route("/", healthRoutes(endpoint.engines, config)), config, log);
   },
 };

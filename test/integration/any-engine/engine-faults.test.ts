@@ -12,7 +12,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-test("an engine that dies in mid-prompt fails that invocation as retryable within a second and serves the next", async () => {
+test("F20: an engine that dies in mid-prompt fails that invocation as retryable within a second and serves the next", async () => {
   const endpoint = await startEndpoint();
   const first = endpoint.post("/sdapi/v1/txt2img", slowTxt2Img());
   await endpoint.sampling();
@@ -51,7 +51,7 @@ test("four crashes in a row are enough: the worker is defunct and exits with cod
   expect(endpoint.log.some(({ to }) => to === "defunct")).toBe(true);
 });
 
-test("an engine whose worker thread died is back in service without anyone's help", async () => {
+test("F20: an engine whose worker thread died is back in service without anyone's help", async () => {
   const endpoint = await startEndpoint();
   await endpoint.ready();
   const { engineUrl } = await endpoint.logged(({ engineUrl: known }) => known !== undefined);
@@ -94,7 +94,7 @@ for (const [name, breakSocket] of [
   ["is cut", "cut"],
   ["stays open and silent", "mute"],
 ] as const) {
-  test(`an invocation completes although the websocket ${name} in mid-prompt`, async () => {
+  test(`F20: an invocation completes although the websocket ${name} in mid-prompt`, async () => {
     const { proxy, endpoint } = await startBehindProxy();
     const running = endpoint.post("/sdapi/v1/txt2img", slowTxt2Img({ steps: 200 }));
     await endpoint.sampling();

@@ -5,22 +5,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { SETTINGS } from "../../../handler/adapters/amqp.ts";
 import { settingsTable } from "../../../handler/config.ts";
 import { connectSender, type Sender } from "../../support/amqp-queue.ts";
-import {
-  PICTURE,
-  queued,
-  quick,
-  SUCCESS,
-  seconds,
-  sharedBroker,
-  UNKNOWN_NODE,
-  withRabbitMq,
-} from "../../support/amqp-worker.ts";
+import { PICTURE, queued, quick, SUCCESS, seconds, sharedBroker, UNKNOWN_NODE } from "../../support/amqp-worker.ts";
 import { startAws } from "../../support/aws.ts";
 import { startEndpoint } from "../../support/endpoint.ts";
 import { longTextGraph, slowTxt2Img } from "../../support/payloads.ts";
 import { ROOT } from "../../support/source-files.ts";
 
-withRabbitMq("a worker of a queue of RabbitMQ", () => {
+describe("a worker of a queue of RabbitMQ", () => {
   const broker = sharedBroker();
 
   describe("answers", () => {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Broker } from "../../engine/rabbitmq.ts";
 import { connectSender } from "../../support/amqp-queue.ts";
 import {
@@ -14,7 +14,6 @@ import {
   seconds,
   startOwnBroker,
   UNKNOWN_NODE,
-  withRabbitMq,
 } from "../../support/amqp-worker.ts";
 import { startEndpoint } from "../../support/endpoint.ts";
 import { slowTxt2Img } from "../../support/payloads.ts";
@@ -31,7 +30,7 @@ const DEFINITIONS = {
   ],
 };
 
-withRabbitMq("a worker of a queue of RabbitMQ", () => {
+describe("a worker of a queue of RabbitMQ", () => {
   let broker: Broker;
   beforeAll(async () => {
     const ends: (() => Promise<void>)[] = [];

@@ -1,13 +1,13 @@
 /** Whose a message of a real RabbitMQ is when engine, worker or connection ends. */
-import { expect, test } from "vitest";
-import { PICTURE, queued, quick, running, seconds, sharedBroker, withRabbitMq } from "../../support/amqp-worker.ts";
+import { describe, expect, test } from "vitest";
+import { PICTURE, queued, quick, running, seconds, sharedBroker } from "../../support/amqp-worker.ts";
 import { type RunningEndpoint, startEndpoint } from "../../support/endpoint.ts";
 import { slowTxt2Img } from "../../support/payloads.ts";
 import { startProxy } from "../../support/tcp-proxy.ts";
 
 const taking = (worker: RunningEndpoint) => worker.logged(({ message }) => message === "taking messages");
 
-withRabbitMq("a message of a queue of RabbitMQ", () => {
+describe("a message of a queue of RabbitMQ", () => {
   const broker = sharedBroker();
 
   test("a message whose ComfyUI is killed waits beside the queue, comes back, and succeeds", async () => {

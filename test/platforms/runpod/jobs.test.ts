@@ -125,7 +125,7 @@ replay(
 
 replay(
   ["batch-bad-items", "job-no-id"],
-  "what cannot be a job is dropped or answered, and the next one runs",
+  "F10: what cannot be a job is dropped or answered, and the next one runs",
   async () => {
     const list = { json: [quickJob("j1"), { input: {} }, { id: "j3" }, null, "text", 7] };
     const single = [
@@ -184,6 +184,19 @@ replay(
     await endpoint.logged(({ message }) => message.startsWith("invocation failed"));
   },
 );
+
+test("F11: a job that is stopped while it waits for another is neither run nor answered", async () => {
+  const stopNow = Promise.withResolvers<void>();
+  const { server, endpoint } = await startWorker({
+    take: [{ json: [slowJob("job-1", 150), slowJob("job-2", 10)] }, handsOut(quickJob("job-3"))],
+    stop: [{ json: { jobsToStop: ["job-2"] }, when: stopNow.promise }],
+  });
+  await endpoint.logged(({ message }) => message === "prompt queued");
+  stopNow.resolve();
+  const results = await resultsOf(server, 2);
+  expect(results.map(({ id }) => id)).toEqual(["job-1", "job-3"]);
+  expect(endpoint.log.filter(({ message }) => message === "prompt queued")).toHaveLength(2);
+});
 
 replay(
   "stop-other-url",

@@ -1,6 +1,7 @@
 /** How a worker ends, and its engine: signals, death, and an engine that never starts. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { startAws } from "../../support/aws.ts";
 import { startEndpoint } from "../../support/endpoint.ts";
 import { type Answer, handsOut, startJobServer } from "../../support/job-server.ts";
 import { replay, sentOn } from "../../support/runpod-scenarios.ts";
@@ -118,6 +119,23 @@ test("F12: a stop that arrives while the result is brought ends in one result or
   stopNow.resolve();
   await server.called("done", ({ target }) => target.includes("/job-2?"));
   expect(server.results().filter(({ id }) => id === "job-1").length).toBeLessThanOrEqual(2);
+});
+
+test("F12: a job that is stopped while its outputs are uploaded is not answered, and the next one is run", async () => {
+  const aws = await startAws();
+  const { SQS_QUEUE_URL: _queue, ...bucket } = aws.settings;
+  const stopNow = Promise.withResolvers<void>();
+  const script = {
+    take: [handsOut(quickJob("job-1")), handsOut(quickJob("job-2"))],
+    stop: [{ json: { jobsToStop: ["job-1"] }, when: stopNow.promise }],
+  };
+  aws.setFault(({ action }) => (action === "PUT" ? "hang" : undefined));
+  const { server } = await startWorker(script, bucket);
+  while (!aws.calls.some(({ action }) => action === "PUT")) await sleep(50);
+  aws.setFault(undefined);
+  stopNow.resolve();
+  expect(await resultOf(server)).toMatchObject({ id: "job-2", body: { output: { status: "succeeded" } } });
+  expect(await aws.keys("results/")).toEqual(["results/job-2.json"]);
 });
 
 replay(

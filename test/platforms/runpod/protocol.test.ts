@@ -44,7 +44,7 @@ replay(
   },
 );
 
-replay("idle-hang", "a poll is given up after 90 seconds", async () => {
+replay("idle-hang", "F10: a poll is given up after 90 seconds", async () => {
   const server = await startJobServer({ take: [{ when: new Promise(() => {}) }] });
   const asked: number[] = [];
   const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => {

@@ -13,24 +13,25 @@ const started = (endpoint: RunningEndpoint) => endpoint.logged(({ message }) => 
 const actions = (aws: Aws, action: string) => aws.calls.filter((call) => call.action === action);
 const seconds = (number: number) => new Promise((resolve) => setTimeout(resolve, number * 1000));
 
-test("F5 a job of 14 s lives under a visibility timeout of 10 s, though extensions fail for a while", async () => {
+test("F5 a job of 14 s lives under a visibility timeout of 10 s, though extensions are refused, throttled or cut for a while", async () => {
   const aws = await startAws();
-  const endpoint = await startEndpoint({ ...aws.settings, SQS_VISIBILITY_SECONDS: "10" });
+  const settings = { ...aws.settings, SQS_VISIBILITY_SECONDS: "10" };
+  // The other one would get it as soon as the lease is over.
+  const workers = await Promise.all([startEndpoint(settings), startEndpoint(settings)]);
+  await Promise.all(workers.map((worker) => worker.ready()));
   aws.fauxqs.sendMessage("jobs", lasting(14, "long"));
-  await started(endpoint);
+  await Promise.race(workers.map(started));
   // The first extension is due after 3.3 s, and the lease would end after 10.
-  let failures = 0;
-  aws.setFault(({ action }) => {
-    if (action !== "ChangeMessageVisibility") return undefined;
-    failures += 1;
-    return failures % 2 === 0 ? 503 : "reset";
-  });
+  const faults = [503, { code: "RequestThrottled" }, "reset"] as const;
+  let failed = 0;
+  aws.setFault(({ action }) => (action === "ChangeMessageVisibility" ? faults[failed++ % faults.length] : undefined));
   await seconds(7);
   aws.setFault(undefined);
   await aws.empty("jobs");
-  expect(failures).toBeGreaterThan(2);
+  expect(failed).toBeGreaterThanOrEqual(faults.length);
   expect(await aws.read("results/long.json")).toMatchObject({ status: "succeeded", attempt: 1 });
-  expect(endpoint.log.filter(({ message }) => message === "invocation received")).toHaveLength(1);
+  const received = workers.flatMap(({ log }) => log.filter(({ message }) => message === "invocation received"));
+  expect(received).toHaveLength(1);
 });
 
 test.each([
@@ -46,6 +47,13 @@ test.each([
       const QueueUrl = aws.settings["SQS_QUEUE_URL"]!;
       await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: held!.receiptHandle }));
     },
+  ],
+  [
+    "the queue says that the receipt handle is invalid",
+    async (aws: Aws) =>
+      aws.setFault(({ action }) =>
+        action === "ChangeMessageVisibility" ? { code: "ReceiptHandleIsInvalid" } : undefined,
+      ),
   ],
   [
     "the queue is not to be reached until the lease has passed",

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { startAws } from "../../support/aws.ts";
 import { runCommand, startEndpoint } from "../../support/endpoint.ts";
+import { startEc2 } from "../../support/metadata-server.ts";
 import { colourGraph, slowTxt2Img } from "../../support/payloads.ts";
 
 const quick = (id: string) => JSON.stringify({ id, prompt: colourGraph(1) });
@@ -89,6 +90,23 @@ test("F13 SIGTERM without enough grace: the prompt is interrupted and the messag
   expect(performance.now() - startedAt).toBeLessThan(4_000);
   expect(aws.count("jobs")).toEqual({ ready: 1, inflight: 0, delayed: 0 });
   expect(await aws.keys("results/")).toEqual([]);
+});
+
+test("F15 at a Spot notice the job is finished, beyond the usual grace, and no other is taken", async () => {
+  const aws = await startAws();
+  const notice: { time?: string } = {};
+  const ec2 = await startEc2(notice);
+  const leaving = { AWS_EC2_METADATA_SERVICE_ENDPOINT: ec2.url, SHUTDOWN_GRACE_SECONDS: "0" };
+  const endpoint = await startEndpoint({ ...aws.settings, ...leaving });
+  aws.fauxqs.sendMessage("jobs", JSON.stringify({ id: "running", ...slowTxt2Img({ steps: 600 }) }));
+  await endpoint.logged(({ message }) => message === "prompt queued");
+  notice.time = new Date(Date.now() + 120_000).toISOString();
+  aws.fauxqs.sendMessage("jobs", quick("waiting"));
+  await endpoint.logged(({ message }) => message.startsWith("leaving: EC2"));
+  expect(await aws.read("results/running.json")).toBeUndefined();
+  expect(await endpoint.exited).toBe(0);
+  expect(await aws.read("results/running.json")).toMatchObject({ status: "succeeded", attempt: 1 });
+  expect(aws.count("jobs")).toEqual({ ready: 1, inflight: 0, delayed: 0 });
 });
 
 test("a batch job takes what is in the queue and ends", async () => {

@@ -102,7 +102,7 @@ describe("all that A1111 said of odd bodies", () => {
   });
 });
 
-test.each(["https://example.invalid/a.png", " HTTP://127.0.0.1/"])("%s is not fetched", async (image) => {
+test.each(["https://example.invalid/a.png", " HTTP://127.0.0.1/"])("F24: %s is not fetched", async (image) => {
   expect(await post({ image })).toMatchObject({
     status: 422,
     body: { error: "unsupported_feature", detail: expect.stringMatching(/^image: /) },
