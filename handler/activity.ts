@@ -13,6 +13,8 @@ export class Activity {
   readonly kind: string;
   /** Milliseconds since the epoch: when it came, and from the engine's first move on, when that was. */
   startedAt = Date.now();
+  /** Whether the engine has not begun with it. */
+  isWaiting = true;
   /** Of the sampler that runs. */
   progress: Progress | undefined;
   /** Samplers of the graph; 0 until the engine begins with it. */
@@ -32,6 +34,7 @@ export class Activity {
   }
 
   start(graph: Graph): void {
+    this.isWaiting = false;
     const samplers = Object.entries(graph).filter(([, { class_type }]) => SAMPLERS.has(class_type));
     this.#samplers = new Set(samplers.map(([id]) => id));
     this.#begun.clear();

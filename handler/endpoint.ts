@@ -31,6 +31,8 @@ export interface EndpointOptions {
 type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onReady" | "onStart" | "onProgress" | "onPreview">;
 type Taken = Omit<ParsedInvocation, keyof Watch>;
 
+type Outcome = Answer | EndpointError;
+
 /** Previews cost every step some milliseconds, so that only they get them who ask again and again. */
 const PREVIEW_INTEREST_MS = 60_000;
 /** A long prompt shows in the log that it moves. */
@@ -75,7 +77,7 @@ export class Endpoint {
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<InFlight>();
-  readonly #load = new EventEmitter<{ change: [inFlight: number] }>();
+  readonly #events = new EventEmitter<{ load: [inFlight: number]; end: [source: string, outcome: Outcome] }>();
   readonly #gates = new Set<() => Promise<void>>();
   readonly #turns = new Permit();
   #isDraining = false;
@@ -97,10 +99,20 @@ export class Endpoint {
     return this.#inFlight.size;
   }
 
+  /** Those of them that no engine has begun with. */
+  get waiting(): number {
+    return [...this.#inFlight].filter(({ activity }) => activity.isWaiting).length;
+  }
+
   /** Calls back when an invocation begins or ends, with how many are in flight; returns the end of it. */
   onLoad(listener: (inFlight: number) => void): () => void {
-    this.#load.on("change", listener);
-    return () => this.#load.off("change", listener);
+    this.#events.on("load", listener);
+    return () => this.#events.off("load", listener);
+  }
+
+  /** Calls back with what became of each invocation, those included that were refused; it must not throw. */
+  onEnd(listener: (source: string, outcome: Outcome) => void): void {
+    this.#events.on("end", listener);
   }
 
   /** What every invocation waits for before its work begins; it must not reject. Returns the end of it. */
@@ -157,7 +169,7 @@ export class Endpoint {
       const request = { ...asked, extraData: { ...this.#options.extraData, ...asked.extraData } };
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
-      return this.#failed(invocation.id ?? randomUUID(), error);
+      return this.#failed(invocation.id ?? randomUUID(), invocation.source, error);
     }
     const abort = new AbortController();
     const activity = new Activity(parsed.request.kind);
@@ -168,17 +180,17 @@ export class Endpoint {
     );
     const entry = { abort, activity, finished, prepared };
     this.#inFlight.add(entry);
-    this.#load.emit("change", this.inFlight);
+    this.#events.emit("load", this.inFlight);
     return finished.finally(() => {
       onReady();
       this.#inFlight.delete(entry);
-      this.#load.emit("change", this.inFlight);
+      this.#events.emit("load", this.inFlight);
     });
   }
 
   async #run(invocation: Taken, abort: AbortController, watch: Watch): Promise<InvocationResult> {
     const { engines, outputs, log } = this.#options;
-    const { id, maxAnswerBytes } = invocation;
+    const { id, source, maxAnswerBytes } = invocation;
     const timeoutMs = Math.min(this.#options.timeoutMs, invocation.timeoutMs ?? Number.POSITIVE_INFINITY);
     const tooLate = () =>
       abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
@@ -191,9 +203,10 @@ export class Endpoint {
       await Promise.all([...this.#gates].map((gate) => gate()));
       const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
       const body = maxAnswerBytes === undefined ? answer.body : withinLimit(answer, maxAnswerBytes);
-      return { ...answer, id, status: "succeeded", body };
+      this.#events.emit("end", source, answer);
+      return { id, status: "succeeded", body, links: answer.links };
     } catch (error) {
-      return this.#failed(id, error);
+      return this.#failed(id, source, error);
     } finally {
       clearTimeout(deadline);
     }
@@ -215,8 +228,9 @@ export class Endpoint {
     };
   }
 
-  #failed(id: string, thrown: unknown): InvocationResult {
+  #failed(id: string, source: string, thrown: unknown): InvocationResult {
     const error = toEndpointError(thrown);
+    this.#events.emit("end", source, error);
     this.#options.log[error.httpStatus >= 500 ? "error" : "warn"](
       { code: error.code, err: error },
       "invocation failed",
