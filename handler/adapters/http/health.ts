@@ -46,7 +46,7 @@ export function conditionOf(state: EngineState, hasServed: boolean): Condition {
 
 const STARTED_AT = new Date(Date.now() - process.uptime() * 1000);
 
-/** Asked without a token by platforms, and by scrapers, which find their targets by themselves and shall not be given the right to bring work. */
+/** None of these asks for the token: it is the right to bring work, which neither a platform's probe nor Prometheus needs. */
 export function healthRoutes({
   endpoint,
   config,
