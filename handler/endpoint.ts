@@ -146,7 +146,7 @@ export class Endpoint {
   }
 
   /** Why no invocation would be taken now; undefined when one would. */
-  get refusal(): EndpointError | undefined {
+  get #refusal(): EndpointError | undefined {
     const { maxQueueDepth } = this.#options;
     // Engines beyond repair are also drained; their callers are told why.
     const { failure } = this.engines;
@@ -159,9 +159,17 @@ export class Endpoint {
     return undefined;
   }
 
+  /** Keeps a platform from reading a payload in vain. @throws EndpointError why no invocation would be taken now. */
+  admit(source: string): void {
+    const refusal = this.#refusal;
+    if (!refusal) return;
+    this.#events.emit("end", source, refusal);
+    throw refusal;
+  }
+
   /** Runs one invocation; never throws, always ends: by success, failure, deadline, or the drain. */
   async invoke(invocation: Invocation): Promise<InvocationResult> {
-    const { refusal } = this;
+    const refusal = this.#refusal;
     let parsed: Taken;
     try {
       if (refusal) throw refusal;
