@@ -1,4 +1,5 @@
 /** How far an invocation is, for those who ask while it runs. */
+import type { Logger } from "pino";
 import type { Graph } from "../runtime/comfyui/graph.ts";
 import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 
@@ -8,6 +9,9 @@ const SAMPLERS: ReadonlySet<string> = new Set([
   "SamplerCustom",
   "SamplerCustomAdvanced",
 ]);
+
+/** A long prompt shows in the log that it moves. */
+const PROGRESS_LOG_MS = 5_000;
 
 export class Activity {
   readonly kind: string;
@@ -50,4 +54,15 @@ export class Activity {
     this.#begun.add(progress.nodeId);
     this.progress = progress;
   }
+}
+
+/** What takes each step's progress into an activity, and now and then into the log. */
+export function progressLog(activity: Activity, log: Logger): (progress: Progress) => void {
+  let loggedAt = Date.now();
+  return (progress) => {
+    activity.advance(progress);
+    if (Date.now() - loggedAt < PROGRESS_LOG_MS) return;
+    loggedAt = Date.now();
+    log.info({ ...progress }, `step ${progress.value} of ${progress.max}`);
+  };
 }

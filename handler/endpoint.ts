@@ -3,11 +3,10 @@ import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engines } from "../runtime/engines.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
 import { Permit } from "../runtime/permit.ts";
-import { Activity } from "./activity.ts";
+import { Activity, progressLog } from "./activity.ts";
 import { type Answer, handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
@@ -35,8 +34,6 @@ type Outcome = Answer | EndpointError;
 
 /** Previews cost every step some milliseconds, so that only they get them who ask again and again. */
 const PREVIEW_INTEREST_MS = 60_000;
-/** A long prompt shows in the log that it moves. */
-const PROGRESS_LOG_MS = 5_000;
 /** What was taken in the moment of the signal has so long to get to the engine before that takes nothing more. */
 const LAST_START_MS = 2_000;
 
@@ -46,16 +43,6 @@ interface InFlight {
   activity: Activity;
   /** Resolves when it stands in the engines' line, or has ended. */
   prepared: Promise<void>;
-}
-
-function progressLog(activity: Activity, log: Logger): (progress: Progress) => void {
-  let loggedAt = Date.now();
-  return (progress) => {
-    activity.advance(progress);
-    if (Date.now() - loggedAt < PROGRESS_LOG_MS) return;
-    loggedAt = Date.now();
-    log.info({ ...progress }, `step ${progress.value} of ${progress.max}`);
-  };
 }
 
 /** The body, or the one with links where that is too large. @throws EndpointError `output_too_large`. */

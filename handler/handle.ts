@@ -59,11 +59,7 @@ export async function handle(
   try {
     const built = request.make
       ? await makeInTurn(request.make, { turns, signal, clock, onStart: () => invocation.onStart({}) })
-      : await buildRequest(request, {
-          catalogue: await engines.catalogue(signal),
-          models: engines.models,
-          isFresh: false,
-        });
+      : await buildRequest(request, await firstInventory(job));
     const { artifacts, encode } = "graph" in built ? await runGraph(built, job) : built;
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
@@ -77,6 +73,13 @@ export async function handle(
       for (const remove of job.leftovers) void remove();
     });
   }
+}
+
+/** What graphs are built from; an engine that still starts is waited for. */
+async function firstInventory({ invocation, engines, clock }: Job): Promise<Inventory> {
+  const catalogue = await engines.catalogue(invocation.signal);
+  clock.lap("queued");
+  return { catalogue, models: engines.models, isFresh: false };
 }
 
 interface Job extends Pick<Collaborators, "engines" | "log"> {

@@ -44,7 +44,7 @@ test("a worker of a queue answers it beside health", async () => {
   });
 });
 
-test("work that waits for the engine's start is in the queue's depth", async () => {
+test("work that waits for the engine's start is in the queue's depth, and its time is that of the queue", async () => {
   const endpoint = await startEndpoint({ METRICS: "true", COMFYUI_ARGS: "--fault boot-delay=1500" });
   const early = endpoint.post("/prompt", { prompt: colourGraph(1) });
   await endpoint.logged(({ message }) => message === "invocation received");
@@ -53,5 +53,8 @@ test("work that waits for the engine's start is in the queue's depth", async () 
     'comfyui_state{engine="0",state="starting"}': 1,
   });
   expect((await early).status).toBe(200);
-  expect(await scrape(endpoint.url)).toMatchObject({ comfy_endpoint_prompt_queue_depth: 0 });
+  const after = await scrape(endpoint.url);
+  expect(after["comfy_endpoint_prompt_queue_depth"]).toBe(0);
+  const spent = (stage: string) => after[`comfy_endpoint_invocation_seconds_sum{stage="${stage}"}`]!;
+  expect(spent("queued")).toBeGreaterThan(spent("preparing"));
 });
