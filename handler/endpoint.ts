@@ -3,11 +3,10 @@ import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Progress } from "../runtime/comfyui/prompt-record.ts";
 import type { Engines } from "../runtime/engines.ts";
 import { EndpointError, toEndpointError } from "../runtime/errors.ts";
 import { Permit } from "../runtime/permit.ts";
-import { Activity } from "./activity.ts";
+import { Activity, progressLog } from "./activity.ts";
 import { type Answer, handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
@@ -31,10 +30,10 @@ export interface EndpointOptions {
 type Watch = Pick<ParsedInvocation, "wantsPreviews" | "onReady" | "onStart" | "onProgress" | "onPreview">;
 type Taken = Omit<ParsedInvocation, keyof Watch>;
 
+type Outcome = Answer | EndpointError;
+
 /** Previews cost every step some milliseconds, so that only they get them who ask again and again. */
 const PREVIEW_INTEREST_MS = 60_000;
-/** A long prompt shows in the log that it moves. */
-const PROGRESS_LOG_MS = 5_000;
 /** What was taken in the moment of the signal has so long to get to the engine before that takes nothing more. */
 const LAST_START_MS = 2_000;
 
@@ -44,16 +43,6 @@ interface InFlight {
   activity: Activity;
   /** Resolves when it stands in the engines' line, or has ended. */
   prepared: Promise<void>;
-}
-
-function progressLog(activity: Activity, log: Logger): (progress: Progress) => void {
-  let loggedAt = Date.now();
-  return (progress) => {
-    activity.advance(progress);
-    if (Date.now() - loggedAt < PROGRESS_LOG_MS) return;
-    loggedAt = Date.now();
-    log.info({ ...progress }, `step ${progress.value} of ${progress.max}`);
-  };
 }
 
 /** The body, or the one with links where that is too large. @throws EndpointError `output_too_large`. */
@@ -75,7 +64,7 @@ export class Endpoint {
   readonly sdapi: SdapiWorker;
   readonly #options: EndpointOptions;
   readonly #inFlight = new Set<InFlight>();
-  readonly #load = new EventEmitter<{ change: [inFlight: number] }>();
+  readonly #events = new EventEmitter<{ load: [inFlight: number]; end: [source: string, outcome: Outcome] }>();
   readonly #gates = new Set<() => Promise<void>>();
   readonly #turns = new Permit();
   #isDraining = false;
@@ -97,10 +86,20 @@ export class Endpoint {
     return this.#inFlight.size;
   }
 
+  /** Those of them that no engine has begun with. */
+  get waiting(): number {
+    return [...this.#inFlight].filter(({ activity }) => activity.isWaiting).length;
+  }
+
   /** Calls back when an invocation begins or ends, with how many are in flight; returns the end of it. */
   onLoad(listener: (inFlight: number) => void): () => void {
-    this.#load.on("change", listener);
-    return () => this.#load.off("change", listener);
+    this.#events.on("load", listener);
+    return () => this.#events.off("load", listener);
+  }
+
+  /** Calls back with what became of each invocation, those included that were refused; it must not throw. */
+  onEnd(listener: (source: string, outcome: Outcome) => void): void {
+    this.#events.on("end", listener);
   }
 
   /** What every invocation waits for before its work begins; it must not reject. Returns the end of it. */
@@ -134,7 +133,7 @@ export class Endpoint {
   }
 
   /** Why no invocation would be taken now; undefined when one would. */
-  get refusal(): EndpointError | undefined {
+  get #refusal(): EndpointError | undefined {
     const { maxQueueDepth } = this.#options;
     // Engines beyond repair are also drained; their callers are told why.
     const { failure } = this.engines;
@@ -147,9 +146,17 @@ export class Endpoint {
     return undefined;
   }
 
+  /** Keeps a platform from reading a payload in vain. @throws EndpointError why no invocation would be taken now. */
+  admit(source: string): void {
+    const refusal = this.#refusal;
+    if (!refusal) return;
+    this.#events.emit("end", source, refusal);
+    throw refusal;
+  }
+
   /** Runs one invocation; never throws, always ends: by success, failure, deadline, or the drain. */
   async invoke(invocation: Invocation): Promise<InvocationResult> {
-    const { refusal } = this;
+    const refusal = this.#refusal;
     let parsed: Taken;
     try {
       if (refusal) throw refusal;
@@ -157,7 +164,7 @@ export class Endpoint {
       const request = { ...asked, extraData: { ...this.#options.extraData, ...asked.extraData } };
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
-      return this.#failed(invocation.id ?? randomUUID(), error);
+      return this.#failed(invocation.id ?? randomUUID(), invocation.source, error);
     }
     const abort = new AbortController();
     const activity = new Activity(parsed.request.kind);
@@ -168,17 +175,17 @@ export class Endpoint {
     );
     const entry = { abort, activity, finished, prepared };
     this.#inFlight.add(entry);
-    this.#load.emit("change", this.inFlight);
+    this.#events.emit("load", this.inFlight);
     return finished.finally(() => {
       onReady();
       this.#inFlight.delete(entry);
-      this.#load.emit("change", this.inFlight);
+      this.#events.emit("load", this.inFlight);
     });
   }
 
   async #run(invocation: Taken, abort: AbortController, watch: Watch): Promise<InvocationResult> {
     const { engines, outputs, log } = this.#options;
-    const { id, maxAnswerBytes } = invocation;
+    const { id, source, maxAnswerBytes } = invocation;
     const timeoutMs = Math.min(this.#options.timeoutMs, invocation.timeoutMs ?? Number.POSITIVE_INFINITY);
     const tooLate = () =>
       abort.abort(new EndpointError("deadline_exceeded", `the invocation took longer than ${timeoutMs / 1000} s`));
@@ -191,9 +198,10 @@ export class Endpoint {
       await Promise.all([...this.#gates].map((gate) => gate()));
       const answer = await handle({ ...invocation, signal, ...watch }, { engines, outputs, turns: this.#turns, log });
       const body = maxAnswerBytes === undefined ? answer.body : withinLimit(answer, maxAnswerBytes);
-      return { ...answer, id, status: "succeeded", body };
+      this.#events.emit("end", source, answer);
+      return { id, status: "succeeded", body, links: answer.links };
     } catch (error) {
-      return this.#failed(id, error);
+      return this.#failed(id, source, error);
     } finally {
       clearTimeout(deadline);
     }
@@ -215,8 +223,9 @@ export class Endpoint {
     };
   }
 
-  #failed(id: string, thrown: unknown): InvocationResult {
+  #failed(id: string, source: string, thrown: unknown): InvocationResult {
     const error = toEndpointError(thrown);
+    this.#events.emit("end", source, error);
     this.#options.log[error.httpStatus >= 500 ? "error" : "warn"](
       { code: error.code, err: error },
       "invocation failed",

@@ -14,7 +14,7 @@ import type { Outputs } from "./outputs/deliver.ts";
 import { encodeFile, encodeText } from "./outputs/encode.ts";
 import { uniqueNames } from "./outputs/names.ts";
 import { encodeLinks } from "./outputs/native-response.ts";
-import type { Artifact, ProducedFile } from "./outputs/output.ts";
+import type { Artifact, DeliveredOutput, ProducedFile } from "./outputs/output.ts";
 import type { Delivery } from "./request/delivery.ts";
 import type { BuiltGraph, Inventory, Made, Request } from "./request/request.ts";
 
@@ -39,11 +39,14 @@ export interface ParsedInvocation extends Invocation {
   onPreview(picture: Buffer): void;
 }
 
-export type Answer = Pick<Extract<InvocationResult, { status: "succeeded" }>, "body" | "links">;
+export interface Answer extends Pick<Extract<InvocationResult, { status: "succeeded" }>, "body" | "links"> {
+  timings: Timings;
+  outputs: readonly DeliveredOutput[];
+}
 
 /**
  * Runs one invocation.
- * @returns the answer's JSON, in the dialect of the request.
+ * @returns the answer's JSON, in the dialect of the request, and what is counted of it.
  * @throws EndpointError of any code; nothing is delivered in part: a failed upload fails the invocation.
  */
 export async function handle(
@@ -55,16 +58,14 @@ export async function handle(
   const job: Job = { invocation, engines, log, clock, leftovers: [] };
   try {
     const built = request.make
-      ? await makeInTurn(request.make, { turns, signal, clock })
-      : await buildRequest(request, {
-          catalogue: await engines.catalogue(signal),
-          models: engines.models,
-          isFresh: false,
-        });
+      ? await makeInTurn(request.make, { turns, signal, clock, onStart: () => invocation.onStart({}) })
+      : await buildRequest(request, await firstInventory(job));
     const { artifacts, encode } = "graph" in built ? await runGraph(built, job) : built;
     const delivered = await outputs.deliver(artifacts, { id, attempt, delivery: request.delivery, signal });
     clock.lap("delivering");
-    return { body: encode({ id, outputs: delivered, timings: clock.timings }), links: encodeLinks(id, delivered) };
+    const { timings } = clock;
+    const body = encode({ id, outputs: delivered, timings });
+    return { body, links: encodeLinks(id, delivered), timings, outputs: delivered };
   } finally {
     log.info({ elapsedMs: clock.timings }, "invocation finished");
     // After the answer, which must not wait for it.
@@ -72,6 +73,13 @@ export async function handle(
       for (const remove of job.leftovers) void remove();
     });
   }
+}
+
+/** What graphs are built from; an engine that still starts is waited for. */
+async function firstInventory({ invocation, engines, clock }: Job): Promise<Inventory> {
+  const catalogue = await engines.catalogue(invocation.signal);
+  clock.lap("queued");
+  return { catalogue, models: engines.models, isFresh: false };
 }
 
 interface Job extends Pick<Collaborators, "engines" | "log"> {
@@ -141,10 +149,11 @@ async function runInTurn(
 /** Pictures are large: what is made here is made one request at a time, as ComfyUI does. */
 async function makeInTurn(
   make: NonNullable<Request["make"]>,
-  { turns, signal, clock }: { turns: Permit; signal: AbortSignal; clock: StageClock },
+  { turns, signal, clock, onStart }: { turns: Permit; signal: AbortSignal; clock: StageClock; onStart(): void },
 ): Promise<Made> {
   const release = await turns.acquire(signal);
   clock.lap("queued");
+  onStart();
   try {
     return await make(signal);
   } finally {

@@ -68,7 +68,8 @@ async function serve(
   const { log } = given;
   const platform = findPlatform(given.config);
   const config = withDefaults(given.config, platform.defaults?.(given.config.environment) ?? {});
-  const context: AdapterContext = { ...given, endpoint, config };
+  const metrics = config.METRICS ? (await import("./metrics.ts")).measure(endpoint) : undefined;
+  const context: AdapterContext = { ...given, endpoint, config, metrics };
   const adapters = [await platform.load(), ...(platform.hasProbes ? [await loadProbes()] : [])];
   log.info({ platform: platform.name }, `work comes by ${platform.name}`);
   const intakes = await Promise.all(adapters.map((adapter) => adapter.start(context)));

@@ -106,6 +106,11 @@ export const SETTINGS = {
     description:
       "`false`: `/ready` says 503 while a prompt runs, for load balancers that spread work by readiness alone",
   },
+  METRICS: {
+    schema: flag(false),
+    description:
+      "`true`: `GET /metrics` has numbers of this worker and of each of its engines, as Prometheus reads them",
+  },
   INVOCATION_TIMEOUT_SECONDS: {
     schema: z.coerce.number().positive().max(MAX_SECONDS).default(1800),
     description: "an invocation that takes longer is interrupted and answered 504",

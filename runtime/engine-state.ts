@@ -15,6 +15,8 @@ const EDGES = {
 
 export type EngineState = keyof typeof EDGES;
 
+export const ENGINE_STATES = Object.keys(EDGES) as readonly EngineState[];
+
 export interface Transition {
   from: EngineState;
   to: EngineState;
@@ -26,10 +28,16 @@ export interface Transition {
 export class StateMachine {
   #state: EngineState = "starting";
   #since = performance.now();
+  readonly #stays: Partial<Record<EngineState, number>> = {};
   readonly #events = new EventEmitter<{ transition: [Transition] }>();
 
   get state(): EngineState {
     return this.#state;
+  }
+
+  /** Milliseconds that the last stay in a state took; undefined while there was none that is over. */
+  lastStayMs(state: EngineState): number | undefined {
+    return this.#stays[state];
   }
 
   /** @throws Error when the table has no such edge. */
@@ -38,6 +46,7 @@ export class StateMachine {
     if (!(EDGES[from] as readonly EngineState[]).includes(to))
       throw new Error(`no way from ${from} to ${to} (${reason})`);
     const elapsedMs = Math.round(performance.now() - this.#since);
+    this.#stays[from] = elapsedMs;
     this.#state = to;
     this.#since = performance.now();
     this.#events.emit("transition", { from, to, reason, elapsedMs });

@@ -24,6 +24,7 @@ const OWNERS: Record<string, readonly string[]> = {
   "pino-pretty": ["handler/log.ts"],
   zod: ["handler/config.ts", "handler/settings.ts", "handler/request/", "handler/adapters/"],
   "rabbitmq-client": ["handler/adapters/amqp.ts"],
+  "prom-client": ["handler/metrics.ts"],
   leven: ["workflows/check-graph.ts"],
   esbuild: ["handler/build.ts"],
 };

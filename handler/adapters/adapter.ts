@@ -2,6 +2,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import type { Endpoint } from "../endpoint.ts";
+import type { Metrics } from "../metrics.ts";
 import type { ObjectStore } from "../outputs/s3.ts";
 
 export interface AdapterContext {
@@ -10,6 +11,8 @@ export interface AdapterContext {
   /** Opens the object store, at the first call. */
   openStore: () => Promise<ObjectStore>;
   log: Logger;
+  /** What `/metrics` answers, where METRICS asks for it. */
+  metrics?: Metrics | undefined;
 }
 
 /** A platform's work, while it comes. */

@@ -31,7 +31,10 @@ const OWNERS: Record<string, readonly string[]> = {
   "handler/adapters/lambda/": ["lambda"],
   "handler/adapters/runpod/": ["runpod", "runpod-api"],
   "handler/adapters/sqs/": ["sqs"],
+  // Where METRICS asks for it.
+  "handler/metrics.ts": [],
   "node_modules/@aws-sdk/": ["sqs"],
+  "node_modules/prom-client/": [],
   "node_modules/rabbitmq-client/": ["amqp"],
 };
 
@@ -53,6 +56,11 @@ test.each(Object.keys(SETTINGS))(
     expect(found).toEqual(own);
   },
 );
+
+test("what measures is loaded where METRICS asks for it", async () => {
+  const loaded = await loadedBy("http", { METRICS: "true" });
+  expect(loaded).toEqual(expect.arrayContaining(["handler/metrics.ts", "node_modules/prom-client/index.js"]));
+});
 
 test("every platform is among them, but for those that are http with other defaults", async () => {
   const http = await PLATFORMS["http"]!.load();
@@ -76,11 +84,12 @@ test("ComfyUI is started before what its start does not need is loaded", async (
 });
 
 /** In order, until its engine serves: the sources whose code was loaded, modules from outside of the bundle, and `spawn`. */
-async function loadedBy(mode: string): Promise<string[]> {
+async function loadedBy(mode: string, settings: Record<string, string> = {}): Promise<string[]> {
   const noted = join(app, `${mode}.txt`);
   const worker = startWorker(
     {
       ...(await SETTINGS[mode]!()),
+      ...settings,
       HANDLER_MODE: mode,
       ENGINE: "emulator",
       NODE_OPTIONS: `--import ${pathToFileURL(join(ROOT, "test/support/loads-noted.ts")).href}`,

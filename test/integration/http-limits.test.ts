@@ -3,11 +3,14 @@ import { request } from "node:http";
 import { beforeAll, expect, test } from "vitest";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { colourGraph, quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
+import { scrape } from "../support/scrape.ts";
 
 let endpoint: RunningEndpoint;
 beforeAll(async () => {
   const stops: (() => Promise<void>)[] = [];
-  endpoint = await startEndpoint({ MAX_QUEUE_DEPTH: "2", MAX_BODY_SIZE_MB: "1" }, (stop) => stops.push(stop));
+  endpoint = await startEndpoint({ MAX_QUEUE_DEPTH: "2", MAX_BODY_SIZE_MB: "1", METRICS: "true" }, (stop) =>
+    stops.push(stop),
+  );
   await endpoint.ready();
   return async () => {
     for (const stop of stops) await stop();
@@ -72,20 +75,26 @@ test("F25: memory stays bounded under many large bodies", async () => {
 test("F25: more than may wait is refused with 429 and when to try again; the others are served in order", async () => {
   const depths = () =>
     endpoint.log.filter(({ message }) => message === "invocation received").map(({ ahead }) => ahead);
+  const queueDepth = async () => (await scrape(endpoint.url))["comfy_endpoint_prompt_queue_depth"];
   const before = depths().length;
+  expect(await queueDepth()).toBe(0);
   const first = endpoint.post("/sdapi/v1/txt2img", slowTxt2Img({ steps: 100 }));
   await endpoint.sampling();
   const waiting = [1, 2].map((color) => endpoint.post("/prompt", { prompt: colourGraph(color) }));
   await endpoint.logged(() => depths().length >= before + 3);
   expect(depths().slice(before)).toEqual([0, 1, 2]);
+  expect(await queueDepth(), "the one that runs does not wait").toBe(2);
   const refused = await endpoint.post("/prompt", { prompt: colourGraph(3) });
   expect(refused.status).toBe(429);
   expect(refused.headers.get("retry-after")).toBe("5");
   expect(await refused.json()).toMatchObject({ error: { code: "queue_full", retryable: true } });
+  const full = 'comfy_endpoint_invocations_total{platform="http",outcome="failed",code="queue_full"}';
+  expect(await scrape(endpoint.url)).toMatchObject({ comfy_endpoint_prompt_queue_depth: 2, [full]: 1 });
   expect((await fetch(`${endpoint.url}/ready`)).status, "busy is ready").toBe(200);
   expect(await Promise.all([first, ...waiting].map(async (response) => (await response).status))).toEqual([
     200, 200, 200,
   ]);
+  expect(await queueDepth()).toBe(0);
 });
 
 test("bad bodies are 4xx with what was wrong and where", async () => {

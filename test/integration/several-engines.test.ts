@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { type RunningEndpoint, startEndpoint } from "../support/endpoint.ts";
 import { quickTxt2Img, slowTxt2Img } from "../support/payloads.ts";
+import { scrape } from "../support/scrape.ts";
 
 const CHECKPOINTS = ["tiny-sd15.safetensors", "tiny-sd15-inpaint.safetensors"] as const;
 const of = (checkpoint: string, overrides: object = {}) =>
@@ -90,6 +91,38 @@ test("an engine that is beyond repair leaves the work to the other; when both ar
   for (const seed of [1, 2]) expect((await draw(endpoint, quickTxt2Img({ seed }))).status).toBe(200);
   process.kill(pidOf(1), "SIGKILL");
   expect(await endpoint.exited).toBe(1);
+});
+
+test("metrics and readiness tell the engine that died from the one that serves", async () => {
+  const { endpoint, pids } = await startTwo({ COMFYUI_MAX_RESTARTS: "1", METRICS: "true" });
+  const ofEngine = async (engine: number) => {
+    const series = Object.entries(await scrape(endpoint.url));
+    const values = series.filter(([name]) => name.includes(`engine="${engine}"`));
+    return Object.fromEntries(
+      values.map(([name, value]) => [name.replace(`engine="${engine}"`, "").replace("{,", "{"), value]),
+    );
+  };
+  const dead = pids[0]!;
+  expect((await draw(endpoint, quickTxt2Img())).status).toBe(200);
+  const coldStart = await ofEngine(0);
+  expect(coldStart).toMatchObject({ 'comfyui_state{state="ready"}': 1, "comfyui_restarts_total{}": 0 });
+  for (const phase of ["starting", "warming"])
+    expect(coldStart[`comfy_endpoint_cold_start_seconds{phase="${phase}"}`]).toBeGreaterThan(0);
+
+  process.kill(dead, "SIGKILL");
+  await expect.poll(async () => (await ofEngine(0))["comfyui_restarts_total{}"]).toBe(1);
+  await allReady(endpoint);
+  const reborn = endpoint.log.findLast(({ engineIndex, to }) => engineIndex === 0 && to === "warming")!["enginePid"];
+  process.kill(reborn as number, "SIGKILL");
+  await expect.poll(async () => (await ofEngine(0))['comfyui_state{state="defunct"}']).toBe(1);
+
+  expect((await fetch(`${endpoint.url}/ready`)).status, "one of two serves").toBe(200);
+  expect(await statesOf(endpoint)).toEqual(["defunct", "ready"]);
+  expect((await draw(endpoint, quickTxt2Img({ seed: 8 }))).status).toBe(200);
+  expect(await ofEngine(0)).toMatchObject({ 'comfyui_state{state="ready"}': 0, "comfyui_restarts_total{}": 1 });
+  expect(await ofEngine(1)).toMatchObject({ 'comfyui_state{state="ready"}': 1, "comfyui_restarts_total{}": 0 });
+  const prompts = await Promise.all([0, 1].map(async (engine) => (await ofEngine(engine))["comfyui_prompts_total{}"]!));
+  expect(prompts[0]! + prompts[1]!).toBe(2);
 });
 
 test("inputs that two prompts share stay until both are done", async () => {

@@ -3,8 +3,8 @@ import { type Context, Hono } from "hono";
 import type { ContentfulStatusCode, StatusCode } from "hono/utils/http-status";
 import type { EngineState } from "../../../runtime/engine-state.ts";
 import type { Engines } from "../../../runtime/engines.ts";
-import type { Config } from "../../config.ts";
 import { version } from "../../version.ts";
+import type { AdapterContext } from "../adapter.ts";
 
 export type Condition = "starting" | "ready" | "busy" | "draining" | "restarting" | "broken";
 
@@ -46,17 +46,28 @@ export function conditionOf(state: EngineState, hasServed: boolean): Condition {
 
 const STARTED_AT = new Date(Date.now() - process.uptime() * 1000);
 
-export function healthRoutes(engines: Engines, { READY_WHEN_BUSY }: Pick<Config, "READY_WHEN_BUSY">): Hono {
+/** None of these asks for the token: it is the right to bring work, which neither a platform's probe nor Prometheus needs. */
+export function healthRoutes({
+  endpoint,
+  config,
+  metrics,
+}: Pick<AdapterContext, "endpoint" | "config" | "metrics">): Hono {
+  const { engines } = endpoint;
   const condition = () => conditionOf(engines.state, engines.firstServedAt !== undefined);
   const readiness = () => {
     const now = condition();
-    return now === "busy" && !READY_WHEN_BUSY ? 503 : ANSWERS[now].ready;
+    return now === "busy" && !config.READY_WHEN_BUSY ? 503 : ANSWERS[now].ready;
   };
   const modelReadiness = (context: Context) => {
     const status = readiness();
     return context.json({ name: context.req.param("model"), ready: status === 200 }, status);
   };
-  return new Hono()
+  const routes = new Hono();
+  if (metrics)
+    routes.get("/metrics", async (context) =>
+      context.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }),
+    );
+  return routes
     .get("/health", (context) => {
       const { live } = ANSWERS[condition()];
       const status = live === 200 ? "healthy" : "not healthy";

@@ -79,19 +79,20 @@ export function respondAccepted(context: Context, id: string): Response {
 
 /** What a request says besides its body. */
 interface Call {
+  source: string;
   idempotencyKey: string | undefined;
   timeoutMs: number | undefined;
   waitMs: number | undefined;
   courier: Courier | undefined;
-  platform: HttpPlatform["invocation"];
+  maxAnswerBytes: number | undefined;
   /** Fires when the caller leaves. */
   gone: AbortSignal;
 }
 
 async function invoke(context: Context, face: HttpFace, work: HttpWork): Promise<HttpResult> {
   const { endpoint, bodies } = face;
-  if (endpoint.refusal) throw endpoint.refusal;
   const call = readCall(context, work);
+  endpoint.admit(call.source);
   const { unwrap = (payload): Unwrapped => ({ payload }) } = work;
   const answered = Promise.withResolvers<HttpResult>();
   // The body counts as in memory until the work is done, which may be after the answer.
@@ -100,7 +101,7 @@ async function invoke(context: Context, face: HttpFace, work: HttpWork): Promise
     const key = invocation.id ?? invocation.idempotencyKey;
     if (key === undefined) return answered.resolve(await endpoint.invoke({ ...invocation, signal: call.gone }));
     // Others may have come while the body was read; what is accepted must not be refused afterwards.
-    if (endpoint.refusal) throw endpoint.refusal;
+    endpoint.admit(call.source);
     await follow(orderJob(key, invocation, face, work), call, work, answered.resolve);
   };
   bodies.read(context, handle, work.parse).catch(answered.reject);
@@ -109,27 +110,29 @@ async function invoke(context: Context, face: HttpFace, work: HttpWork): Promise
 
 /** @throws EndpointError `invalid_request` that names the header. */
 function readCall(context: Context, work: HttpWork): Call {
+  const platform = (context.env as HttpPlatform | undefined)?.invocation;
   const wantsAsync = /\brespond-async\b/i.test(context.req.header("prefer") ?? "");
   return {
     idempotencyKey: readIdempotencyKey(context),
     timeoutMs: readTimeout(context),
     waitMs: work.waitMs ?? (wantsAsync ? 0 : undefined),
     courier: courierOf(context),
-    platform: (context.env as HttpPlatform | undefined)?.invocation,
+    source: platform?.source ?? "http",
+    maxAnswerBytes: platform?.maxAnswerBytes,
     gone: clientGone(context.req.raw.signal),
   };
 }
 
 function toInvocation(said: Unwrapped, call: Call, work: HttpWork): Omit<Invocation, "signal"> {
-  const { idempotencyKey, courier, platform } = call;
+  const { source, idempotencyKey, courier } = call;
   const { payload, dialect = work.dialect, attempt = courier?.attempt ?? 1 } = said;
   const own = said.id ?? courier?.id;
   // Who does not wait needs an id to come back with.
   const id = own ?? (call.waitMs === undefined ? undefined : (idempotencyKey ?? idIn(payload) ?? randomUUID()));
-  const maxAnswerBytes = least([courier?.maxAnswerBytes, work.maxAnswerBytes, platform?.maxAnswerBytes]);
+  const maxAnswerBytes = least([courier?.maxAnswerBytes, work.maxAnswerBytes, call.maxAnswerBytes]);
   const timeoutMs = least([call.timeoutMs, work.timeoutMs, said.timeoutMs]);
   return {
-    source: platform?.source ?? "http",
+    source,
     attempt,
     dialect,
     payload,

@@ -5,7 +5,7 @@ import { healthRoutes } from "./health.ts";
 import { listen } from "./listen.ts";
 
 export const probes: Adapter = {
-  async start({ endpoint, config, log }) {
-    return listen(new Hono().route("/", healthRoutes(endpoint.engines, config)), config, log);
+  async start(context) {
+    return listen(new Hono().route("/", healthRoutes(context)), context.config, context.log);
   },
 };

@@ -31,7 +31,8 @@ import { sdapiRoutes } from "./sdapi/routes.ts";
 const MAX_BYTES_KEPT = 256e6;
 
 /** Everything that is answered over HTTP, whoever listens. */
-export function workRoutes({ endpoint, config, openStore, log }: AdapterContext): Hono {
+export function workRoutes(context: AdapterContext): Hono {
+  const { endpoint, config, openStore, log } = context;
   const app = new Hono();
   app.onError((error, context) =>
     isSdapiPath(context.req.path) ? respondWithSdapiError(context, error) : respondWithError(context, error),
@@ -50,7 +51,7 @@ export function workRoutes({ endpoint, config, openStore, log }: AdapterContext)
   app.use(cors(config.CORS_ORIGINS));
   app.use("/sdapi/*", gzipLists);
   app.use(`${CONTROLNET_PREFIX}/*`, gzipLists);
-  app.route("/", healthRoutes(endpoint.engines, config));
+  app.route("/", healthRoutes(context));
   const { API_TOKEN: token, SDAPI_AUTH: credentials } = config;
   if (credentials !== undefined) {
     const basic = basicAuth(credentials);
