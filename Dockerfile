@@ -46,7 +46,7 @@ RUN node handler/build.ts /app \
 # What every image has: programs, the user, the environment, how it starts and ends.
 FROM ${BASE_IMAGE} AS system
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
+    --mount=type=cache,target=/var/lib/apt,sharing=locked \
     rm -f /etc/apt/apt.conf.d/docker-clean \
  && apt-get update \
  && apt-get install -y --no-install-recommends \
@@ -89,6 +89,16 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=300s --retries=3 CMD ["no
 # The handler gets signals alone: it finishes its work, then ends ComfyUI.
 ENTRYPOINT ["/usr/bin/tini", "--", "node", "/app/handler.mjs"]
 CMD ["serve"]
+
+ARG BASE_IMAGE
+ARG COMFYUI_VERSION
+ARG COMFYUI_COMMIT
+LABEL org.opencontainers.image.title="comfy-endpoint" \
+      org.opencontainers.image.licenses="MIT AND GPL-3.0-only" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}" \
+      comfyui.version="${COMFYUI_VERSION}" \
+      comfyui.commit="${COMFYUI_COMMIT}" \
+      torch.version="${TORCH_VERSION}"
 
 # For trying clients, queues and deployments.
 FROM system AS emulator

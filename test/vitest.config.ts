@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `bundle` (the built image's files), `image` (the image itself, built and run). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -66,6 +66,17 @@ export default defineConfig({
         },
       },
       { test: { name: "soak", root: ".", include: ["test/soak/**/*.test.ts"], testTimeout: 600_000 } },
+      {
+        test: {
+          name: "image",
+          root: ".",
+          include: ["test/image/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 1_200_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],
   },

@@ -82,7 +82,7 @@ export class Buildah {
   }
 
   async config(image: string): Promise<ImageConfig> {
-    return JSON.parse(await this.do("inspect", "--type", "image", "--format", "{{json .Docker.Config}}", image));
+    return JSON.parse(await this.do("inspect", "--type", "image", image)).Docker.config;
   }
 
   /** Makes an image of what `fill` does to the root folder of another one, unless it is there. */
@@ -114,10 +114,14 @@ export class Buildah {
     args: Readonly<Record<string, string>>;
     volumes: readonly Volume[];
   }): Promise<void> {
-    await this.do("bud", ...["--layers", "--isolation", "chroot", "--network", "host", "--format", "docker"], ...[
-      ...volumes.flatMap(({ source, target: place }) => ["--volume", `${source}:${place}:ro`]),
-      ...Object.entries(args).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
-      ...["--target", target, "--tag", image, context],
-    ]);
+    await this.do(
+      "bud",
+      ...["--layers", "--isolation", "chroot", "--network", "host", "--format", "docker"],
+      ...[
+        ...volumes.flatMap(({ source, target: place }) => ["--volume", `${source}:${place}:ro`]),
+        ...Object.entries(args).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
+        ...["--target", target, "--tag", image, context],
+      ],
+    );
   }
 }

@@ -28,8 +28,7 @@ export interface Served {
 
 /** The port is the image's setting PORT, which its health check reads too. */
 export async function createContainer(
-  buildah: Buildah,
-  image: string,
+  { buildah, image }: { buildah: Buildah; image: string },
   environment: Readonly<Record<string, string>>,
   volumes: readonly Volume[] = [],
 ): Promise<Container> {
@@ -73,7 +72,11 @@ export async function createContainer(
         log: output,
         signal: (signal) => process.kill(descendant(pid, "tini"), signal),
         async ready() {
-          const isReady = () => fetch(`${url}/ready`).then(({ ok }) => ok, () => false);
+          const isReady = () =>
+            fetch(`${url}/ready`).then(
+              ({ ok }) => ok,
+              () => false,
+            );
           while (!(await isReady())) {
             if (isOver) throw new Error(`it ended:\n${output()}`);
             await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,6 +1,6 @@
 /** What stands in for the registries that a build asks: base images made of Debian, and this machine's own settings for npm and pip. */
 import { execFile } from "node:child_process";
-import { copyFile, cp, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, cp, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { run } from "../engine/install.ts";
@@ -64,9 +64,9 @@ export async function packageSources(folder: string, wheels: string): Promise<Vo
 }
 
 async function npmSettings(): Promise<Map<string, string>> {
-  const { stdout } = await execute("npm", ["config", "get", "--json", "registry", "cafile", "proxy", "https-proxy"]);
-  const known = Object.entries(JSON.parse(stdout) as Record<string, string | null>);
-  return new Map(known.flatMap(([key, value]) => (value ? [[key, value]] : [])));
+  const { stdout } = await execute("npm", ["config", "get", "registry", "cafile", "proxy", "https-proxy"]);
+  const known = [...stdout.matchAll(/^([\w-]+)=(.+)$/gm)].map(([, key, value]) => [key!, value!] as const);
+  return new Map(known.filter(([, value]) => value !== "null"));
 }
 
 /** From files and the environment, whose settings come later and win. */

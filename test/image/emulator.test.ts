@@ -1,0 +1,83 @@
+/** The real Dockerfile with the emulator in ComfyUI's place: built, and run as its user. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { startAws } from "../support/aws.ts";
+import { colourGraph } from "../support/payloads.ts";
+import { decode } from "../support/pictures.ts";
+import { buildImage } from "./build.ts";
+import { whyNoBuilds } from "./buildah.ts";
+import { type Container, createContainer, type Served } from "./container.ts";
+
+const obstacle = await whyNoBuilds();
+if (obstacle !== undefined) console.warn(`NO IMAGE IS BUILT: ${obstacle}`);
+
+describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
+  let built: Awaited<ReturnType<typeof buildImage>>;
+  beforeAll(async () => {
+    const args = { COMFY_STAGE: "emulator", REVISION: "tried" };
+    built = await buildImage({ target: "runtime", stages: ["handler"], args });
+  });
+
+  describe("one container", () => {
+    let container: Container;
+    let served: Served;
+    beforeAll(async () => {
+      container = await createContainer(built, {});
+      served = container.start();
+      await served.ready();
+      return () => container.remove();
+    });
+
+    test("runs as a user who is not root and cannot write what it runs", async () => {
+      expect(await container.exec("id", "-u")).toEqual({ code: 0, output: "10001\n" });
+      const write = (path: string) => container.exec("touch", `${path}/x`);
+      const denied = await Promise.all(["/app", "/app/node_modules", "/opt", "/opt/venv", "/usr/local/bin"].map(write));
+      expect(denied.filter(({ output }) => !output.includes("Permission denied"))).toEqual([]);
+      expect(await Promise.all(["/data", "/data/input", "/tmp"].map(write))).toEqual(
+        Array(3).fill({ code: 0, output: "" }),
+      );
+    });
+
+    test("says what it is made of", () => {
+      expect(container.config.Labels).toMatchObject({
+        "org.opencontainers.image.revision": "tried",
+        "comfyui.commit": expect.stringMatching(/^[0-9a-f]{40}$/),
+        "torch.version": expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      });
+    });
+
+    test("draws a txt2img that comes by HTTP", async () => {
+      const response = await fetch(`${served.url}/sdapi/v1/txt2img`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ prompt: "a lighthouse", steps: 2, width: 64, height: 64 }),
+      });
+      expect(response.status).toBe(200);
+      const { images } = (await response.json()) as { images: string[] };
+      expect(await decode(Buffer.from(images[0]!, "base64"))).toMatchObject({ width: 64, height: 64 });
+    });
+
+    test("is healthy by its own check until a SIGTERM, which ends it with code 0", async () => {
+      const check = container.config.Healthcheck.Test;
+      expect(check[0]).toBe("CMD");
+      expect(await container.exec(...check.slice(1))).toEqual({ code: 0, output: "" });
+      served.signal("SIGTERM");
+      expect(await served.exited, served.log()).toBe(0);
+      expect((await container.exec(...check.slice(1))).code).toBe(1);
+    });
+  });
+
+  test("takes a message of an SQS queue, and puts its picture into the bucket", async () => {
+    const aws = await startAws();
+    const container = await createContainer(built, { ...aws.settings, HANDLER_MODE: "sqs" });
+    const served = container.start();
+    aws.fauxqs.sendMessage("jobs", JSON.stringify({ id: "order-7", prompt: colourGraph(0x336699) }));
+    await aws.empty("jobs");
+    const document = await aws.read("results/order-7.json");
+    expect(document).toMatchObject({ status: "succeeded", outputs: [{ content_type: "image/png" }] });
+    const { outputs } = document as { outputs: { key: string }[] };
+    expect(await aws.keys("outputs/order-7/")).toEqual([outputs[0]!.key]);
+    served.signal("SIGTERM");
+    expect(await served.exited, served.log()).toBe(0);
+    await container.remove();
+  });
+});
