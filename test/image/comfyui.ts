@@ -29,7 +29,7 @@ export async function commitFolder(folder: string, repository: string, also: rea
     const env = { ...process.env, ...COMMITTER, GIT_DIR: repository, GIT_WORK_TREE: folder };
     return (await execute("git", args, { cwd: folder, env })).stdout.trim();
   };
-  await git("init", "--quiet");
+  await execute("git", ["init", "--quiet", "--bare", repository]);
   await git("config", "uploadpack.allowAnySHA1InWant", "true");
   await git("add", "--all");
   if (also.length > 0) await git("add", "--force", ...also);
