@@ -27,10 +27,8 @@ ARG COMFYUI_COMMIT=2f35f4a08176d993cded35dac3332be4f7287f41
 ARG FRONTEND=false
 ARG REVISION=unknown
 
-FROM ${NODE_IMAGE} AS node
-
 # The handler: one file, and sharp beside it, whose native parts are plain packages.
-FROM node AS handler
+FROM ${NODE_IMAGE} AS handler
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts
@@ -56,7 +54,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
 RUN groupadd --gid 10001 worker \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin worker \
  && install -d -o worker -g worker /data /data/input
-COPY --from=node /usr/local/bin/node /usr/local/bin/node
+COPY --from=handler /usr/local/bin/node /usr/local/bin/node
 
 # The constraints keep all that is installed later, custom nodes too, from changing PyTorch.
 ARG TORCH_VERSION
@@ -126,9 +124,8 @@ RUN git init -q . \
 COPY image/extra_model_paths.yaml ./
 
 FROM system AS nodes
-RUN --mount=type=bind,source=image/nodes.py,target=/mnt/nodes.py \
-    --mount=type=bind,source=nodes.lock.json,target=/mnt/nodes.lock.json \
-    python3 /mnt/nodes.py fetch /mnt/nodes.lock.json /opt/custom_nodes
+COPY image/nodes.py nodes.lock.json /opt/image/
+RUN python3 /opt/image/nodes.py fetch /opt/image/nodes.lock.json /opt/custom_nodes
 
 # PyTorch in three layers of similar size, which hosts pull and unpack side by side.
 FROM system AS comfyui
@@ -137,8 +134,9 @@ ARG TORCH_CUDA
 ARG TORCH_VERSION
 ARG TORCHVISION_VERSION
 ARG TORCHAUDIO_VERSION
-RUN --mount=type=cache,target=/tmp/.cache/pip --mount=type=bind,source=image/torch_layers.py,target=/mnt/torch_layers.py \
-    /opt/venv/bin/python /mnt/torch_layers.py "${TORCH_CUDA}" /opt/torch ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} \
+COPY image/torch_layers.py /opt/image/
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    /opt/venv/bin/python /opt/image/torch_layers.py "${TORCH_CUDA}" /opt/torch ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} \
       "torch==${TORCH_VERSION}" "torchvision==${TORCHVISION_VERSION}" "torchaudio==${TORCHAUDIO_VERSION}"
 RUN --mount=type=cache,target=/tmp/.cache/pip \
     /opt/venv/bin/pip install --no-deps ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} -r /opt/torch/1.txt
@@ -150,8 +148,10 @@ COPY --from=source /opt/requirements.txt /opt/requirements.txt
 RUN --mount=type=cache,target=/tmp/.cache/pip /opt/venv/bin/pip install -r /opt/requirements.txt
 COPY --from=source /opt/ComfyUI /opt/ComfyUI
 COPY --from=nodes /opt/custom_nodes /opt/ComfyUI/custom_nodes
-RUN --mount=type=cache,target=/tmp/.cache/pip --mount=type=bind,source=image/nodes.py,target=/mnt/nodes.py \
-    /opt/venv/bin/python /mnt/nodes.py install /opt/ComfyUI && install -d -o worker -g worker /opt/ComfyUI/user
+COPY --from=nodes /opt/image /opt/image
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    /opt/venv/bin/python /opt/image/nodes.py install /opt/ComfyUI \
+ && install -d -o worker -g worker /opt/ComfyUI/user
 
 # The same for a machine without GPU; a test holds the two alike. Arm has these wheels too.
 FROM system AS comfyui-cpu
@@ -166,8 +166,10 @@ COPY --from=source /opt/requirements.txt /opt/requirements.txt
 RUN --mount=type=cache,target=/tmp/.cache/pip /opt/venv/bin/pip install -r /opt/requirements.txt
 COPY --from=source /opt/ComfyUI /opt/ComfyUI
 COPY --from=nodes /opt/custom_nodes /opt/ComfyUI/custom_nodes
-RUN --mount=type=cache,target=/tmp/.cache/pip --mount=type=bind,source=image/nodes.py,target=/mnt/nodes.py \
-    /opt/venv/bin/python /mnt/nodes.py install /opt/ComfyUI && install -d -o worker -g worker /opt/ComfyUI/user
+COPY --from=nodes /opt/image /opt/image
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    /opt/venv/bin/python /opt/image/nodes.py install /opt/ComfyUI \
+ && install -d -o worker -g worker /opt/ComfyUI/user
 ENV COMFYUI_ARGS="--cpu --use-pytorch-cross-attention"
 
 FROM comfyui-cpu AS cpu

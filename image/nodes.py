@@ -28,12 +28,15 @@ def fetch(lock: Path, folder: Path) -> None:
 
 
 def install(comfyui: Path) -> None:
-    for node in sorted(path for path in (comfyui / "custom_nodes").iterdir() if path.is_dir()):
+    folder = comfyui / "custom_nodes"
+    for node in sorted(path for path in folder.iterdir() if path.is_dir()):
         if (node / "requirements.txt").exists():
             subprocess.run([sys.executable, "-m", "pip", "install", "-r", str(node / "requirements.txt")], check=True)
         # What ComfyUI's managers run as well after fetching a node.
         if (node / "install.py").exists():
             subprocess.run([sys.executable, "install.py"], cwd=node, check=True)
+    # At run time nobody could write the result. Files that no Python 3 reads are no failure: the check below tells.
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", str(folder)])
     check(comfyui)
 
 

@@ -1,6 +1,6 @@
 /** buildah: builds images and runs them as root, without a daemon, a container runtime or cgroups. */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -48,6 +48,16 @@ const isMissing = (program: string) =>
     () => [program],
   );
 
+let containers = 0;
+
+/** One that tells whose it is. */
+export const containerName = () => `comfy-endpoint-test-${process.pid}-${containers++}`;
+
+function isOfLivingRun(container: string): boolean {
+  const pid = /^comfy-endpoint-test-(\d+)-/.exec(container)?.[1];
+  return pid !== undefined && existsSync(`/proc/${pid}`);
+}
+
 /** Images and layers, kept in the cache folder: a later run makes only what has changed. */
 export class Buildah {
   /** Says where they are, to every command. */
@@ -62,7 +72,17 @@ export class Buildah {
     await mkdir(folder, { recursive: true });
     // The other driver works everywhere, and copies the whole tree for each layer.
     const driver = readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n") ? "overlay" : "vfs";
-    return new Buildah(["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", driver]);
+    const root = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", driver];
+    const buildah = new Buildah(root);
+    await buildah.#removeAbandoned();
+    return buildah;
+  }
+
+  /** Containers of runs that were killed, and of builds that failed: they would hold on to their images. */
+  async #removeAbandoned(): Promise<void> {
+    const names = await this.do("containers", "--noheading", "--format", "{{.ContainerName}}");
+    const abandoned = names.split("\n").filter((name) => name !== "" && !isOfLivingRun(name));
+    if (abandoned.length > 0) await this.do("rm", ...abandoned);
   }
 
   /** @returns what it prints. @throws Error with all that it said. */
@@ -88,7 +108,7 @@ export class Buildah {
   /** Makes an image of what `fill` does to the root folder of another one, unless it is there. */
   async make(image: string, from: string, fill: (root: string) => Promise<void>): Promise<void> {
     if (await this.has(image)) return;
-    const container = await this.do("from", from);
+    const container = await this.do("from", "--name", containerName(), from);
     try {
       await fill(await this.do("mount", container));
       await this.do("commit", "--quiet", container, image);

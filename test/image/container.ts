@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import type { Buildah, ImageConfig, Volume } from "./buildah.ts";
+import { type Buildah, containerName, type ImageConfig, type Volume } from "./buildah.ts";
 
 export interface Container {
   config: ImageConfig;
@@ -33,7 +33,7 @@ export async function createContainer(
   volumes: readonly Volume[] = [],
 ): Promise<Container> {
   const config = await buildah.config(image);
-  const name = await buildah.do("from", image);
+  const name = await buildah.do("from", "--name", containerName(), image);
   const port = await freePort();
   const settings = Object.entries({ ...environment, PORT: String(port) });
   const options = [
