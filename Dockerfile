@@ -75,7 +75,6 @@ ENV NODE_ENV=production \
     DO_NOT_TRACK=1 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
-    HOME=/tmp \
     COMFYUI_HOME=/opt/ComfyUI \
     COMFYUI_PYTHON=/opt/venv/bin/python \
     INPUT_DIR=/data/input \
@@ -135,23 +134,23 @@ ARG TORCH_VERSION
 ARG TORCHVISION_VERSION
 ARG TORCHAUDIO_VERSION
 COPY image/torch_layers.py /opt/image/
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/python /opt/image/torch_layers.py "${TORCH_CUDA}" /opt/torch ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} \
       "torch==${TORCH_VERSION}" "torchvision==${TORCHVISION_VERSION}" "torchaudio==${TORCHAUDIO_VERSION}"
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/pip install --no-deps ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} -r /opt/torch/1.txt
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/pip install --no-deps ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} -r /opt/torch/2.txt
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/pip install --no-deps ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/${TORCH_CUDA}"} -r /opt/torch/3.txt
 COPY --from=source /opt/requirements.txt /opt/requirements.txt
-RUN --mount=type=cache,target=/tmp/.cache/pip /opt/venv/bin/pip install -r /opt/requirements.txt
+RUN --mount=type=cache,target=/root/.cache/pip /opt/venv/bin/pip install -r /opt/requirements.txt
 COPY --from=source /opt/ComfyUI /opt/ComfyUI
 COPY --from=nodes /opt/custom_nodes /opt/ComfyUI/custom_nodes
 COPY --from=nodes /opt/image /opt/image
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/python /opt/image/nodes.py install /opt/ComfyUI \
- && install -d -o worker -g worker /opt/ComfyUI/user
+ && install -d -o worker -g worker /opt/ComfyUI/user && rm -rf /tmp/*
 
 # The same for a machine without GPU; a test holds the two alike. Arm has these wheels too.
 FROM system AS comfyui-cpu
@@ -159,22 +158,23 @@ ARG TORCH_INDEX
 ARG TORCH_VERSION
 ARG TORCHVISION_VERSION
 ARG TORCHAUDIO_VERSION
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/pip install ${TORCH_INDEX:+--index-url "${TORCH_INDEX}/cpu"} \
       "torch==${TORCH_VERSION}" "torchvision==${TORCHVISION_VERSION}" "torchaudio==${TORCHAUDIO_VERSION}"
 COPY --from=source /opt/requirements.txt /opt/requirements.txt
-RUN --mount=type=cache,target=/tmp/.cache/pip /opt/venv/bin/pip install -r /opt/requirements.txt
+RUN --mount=type=cache,target=/root/.cache/pip /opt/venv/bin/pip install -r /opt/requirements.txt
 COPY --from=source /opt/ComfyUI /opt/ComfyUI
 COPY --from=nodes /opt/custom_nodes /opt/ComfyUI/custom_nodes
 COPY --from=nodes /opt/image /opt/image
-RUN --mount=type=cache,target=/tmp/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/python /opt/image/nodes.py install /opt/ComfyUI \
- && install -d -o worker -g worker /opt/ComfyUI/user
+ && install -d -o worker -g worker /opt/ComfyUI/user && rm -rf /tmp/*
 ENV COMFYUI_ARGS="--cpu --use-pytorch-cross-attention"
 
 FROM comfyui-cpu AS cpu
 ARG REVISION
 LABEL org.opencontainers.image.revision="${REVISION}" torch.cuda="none"
+ENV HOME=/tmp
 COPY --from=handler /app /app
 USER 10001:10001
 
@@ -182,5 +182,6 @@ FROM ${COMFY_STAGE} AS runtime
 ARG REVISION
 ARG TORCH_CUDA
 LABEL org.opencontainers.image.revision="${REVISION}" torch.cuda="${TORCH_CUDA}"
+ENV HOME=/tmp
 COPY --from=handler /app /app
 USER 10001:10001

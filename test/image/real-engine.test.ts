@@ -85,6 +85,8 @@ describe.skipIf(obstacle !== undefined)("the image with a real ComfyUI on the CP
     expect(await container.exec("id", "-u")).toEqual({ code: 0, output: "10001\n" });
     const { output } = await container.exec("find", "/opt", "/app", "-writable", "-not", "-type", "l");
     expect(output.trim().split("\n")).toEqual(["/opt/ComfyUI/user"]);
+    // Where Python's libraries keep what they fetch.
+    expect(await container.exec("sh", "-c", "mkdir -p ~/.cache/huggingface")).toEqual({ code: 0, output: "" });
   });
 
   test("it draws a txt2img with a mounted model", async () => {
