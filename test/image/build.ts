@@ -19,10 +19,11 @@ export interface Build {
   volumes?: readonly Volume[];
 }
 
+export const imageName = (stage: string) => `localhost/comfy-endpoint-test:${stage}`;
+
 /** Builds one of the Dockerfile's targets. @returns where it is, and its name. */
 export async function buildImage({ target, stages, args, context = ROOT, volumes = [] }: Build) {
   const buildah = await Buildah.open();
-  const name = (stage: string) => `localhost/comfy-endpoint-test:${stage}`;
   const scratch = await mkdtemp(join(tmpdir(), "comfy-endpoint-image-"));
   try {
     const [wheels, settings] = [join(scratch, "wheels"), join(scratch, "settings")] as const;
@@ -33,11 +34,10 @@ export async function buildImage({ target, stages, args, context = ROOT, volumes
       args: { ...(await makeBases(buildah)), ...args },
       volumes: [...(await packageSources(settings, wheels)), ...volumes],
     };
-    for (const stage of [...stages, target]) await buildah.build({ ...common, target: stage, image: name(stage) });
-    // What was called so before this run.
-    await buildah.do("rmi", "--prune");
+    for (const stage of [...stages, target]) await buildah.build({ ...common, target: stage, image: imageName(stage) });
+    await buildah.prune();
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-  return { buildah, image: name(target) };
+  return { buildah, image: imageName(target) };
 }

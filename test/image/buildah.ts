@@ -53,9 +53,9 @@ let containers = 0;
 /** One that tells whose it is. */
 export const containerName = () => `comfy-endpoint-test-${process.pid}-${containers++}`;
 
-function isOfLivingRun(container: string): boolean {
+function isOfDeadRun(container: string): boolean {
   const pid = /^comfy-endpoint-test-(\d+)-/.exec(container)?.[1];
-  return pid !== undefined && existsSync(`/proc/${pid}`);
+  return pid !== undefined && !existsSync(`/proc/${pid}`);
 }
 
 /** Images and layers, kept in the cache folder: a later run makes only what has changed. */
@@ -78,10 +78,10 @@ export class Buildah {
     return buildah;
   }
 
-  /** Containers of runs that were killed, and of builds that failed: they would hold on to their images. */
+  /** Containers of runs that were killed: they would hold on to their images. */
   async #removeAbandoned(): Promise<void> {
     const names = await this.do("containers", "--noheading", "--format", "{{.ContainerName}}");
-    const abandoned = names.split("\n").filter((name) => name !== "" && !isOfLivingRun(name));
+    const abandoned = names.split("\n").filter(isOfDeadRun);
     if (abandoned.length > 0) await this.do("rm", ...abandoned);
   }
 
@@ -92,6 +92,11 @@ export class Buildah {
       throw new Error(`buildah ${command} failed:\n${error.stdout}${error.stderr}`);
     });
     return stdout.trim();
+  }
+
+  /** Removes what lost its name to a later build, unless a run beside this one still uses it. */
+  async prune(): Promise<void> {
+    await this.do("rmi", "--prune").catch(() => {});
   }
 
   has(image: string): Promise<boolean> {
@@ -125,22 +130,24 @@ export class Buildah {
     context,
     image,
     target,
-    args,
-    volumes,
+    args = {},
+    volumes = [],
   }: {
     context: string;
     image: string;
-    target: string;
-    args: Readonly<Record<string, string>>;
-    volumes: readonly Volume[];
+    /** Default: the last. */
+    target?: string;
+    args?: Readonly<Record<string, string>>;
+    volumes?: readonly Volume[];
   }): Promise<void> {
     await this.do(
       "bud",
-      ...["--layers", "--isolation", "chroot", "--network", "host", "--format", "docker"],
+      ...["--layers", "--force-rm", "--isolation", "chroot", "--network", "host", "--format", "docker"],
       ...[
         ...volumes.flatMap(({ source, target: place }) => ["--volume", `${source}:${place}:ro`]),
         ...Object.entries(args).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
-        ...["--target", target, "--tag", image, context],
+        ...(target === undefined ? [] : ["--target", target]),
+        ...["--tag", image, context],
       ],
     );
   }

@@ -1,9 +1,12 @@
 /** The real Dockerfile with the emulator in ComfyUI's place: built, and run as its user. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startAws } from "../support/aws.ts";
 import { colourGraph } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
-import { buildImage } from "./build.ts";
+import { buildImage, imageName } from "./build.ts";
 import { whyNoBuilds } from "./buildah.ts";
 import { type Container, createContainer, type Served } from "./container.ts";
 
@@ -77,6 +80,23 @@ describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
     expect(await aws.keys("outputs/order-7/")).toEqual([outputs[0]!.key]);
     served.signal("SIGTERM");
     expect(await served.exited, served.log()).toBe(0);
+    await container.remove();
+  });
+
+  test("models that are baked in lie below the handler", async () => {
+    const { buildah, image: below } = await buildImage({ target: "emulator", stages: [], args: {} });
+    const folder = await mkdtemp(join(tmpdir(), "comfy-endpoint-models-"));
+    const place = "/opt/ComfyUI/models/checkpoints/";
+    await writeFile(join(folder, "Dockerfile"), `FROM ${below}\nCOPY tiny.safetensors ${place}\n`);
+    await writeFile(join(folder, "tiny.safetensors"), "weights");
+    const withModel = imageName("baked");
+    await buildah.build({ context: folder, image: withModel });
+    await rm(folder, { recursive: true });
+
+    const above = await buildImage({ target: "runtime", stages: [], args: { COMFY_STAGE: withModel } });
+    const container = await createContainer(above, {});
+    expect(await container.exec("cat", `${place}tiny.safetensors`)).toEqual({ code: 0, output: "weights" });
+    expect(await container.exec("node", "/app/handler.mjs", "check")).toMatchObject({ code: 0 });
     await container.remove();
   });
 });
