@@ -88,14 +88,9 @@ ENTRYPOINT ["/usr/bin/tini", "--", "node", "/app/handler.mjs"]
 CMD ["serve"]
 
 ARG BASE_IMAGE
-ARG COMFYUI_VERSION
-ARG COMFYUI_COMMIT
 LABEL org.opencontainers.image.title="comfy-endpoint" \
       org.opencontainers.image.licenses="MIT AND GPL-3.0-only" \
-      org.opencontainers.image.base.name="${BASE_IMAGE}" \
-      comfyui.version="${COMFYUI_VERSION}" \
-      comfyui.commit="${COMFYUI_COMMIT}" \
-      torch.version="${TORCH_VERSION}"
+      org.opencontainers.image.base.name="${BASE_IMAGE}"
 
 # For trying clients, queues and deployments.
 FROM system AS emulator
@@ -151,6 +146,9 @@ COPY --from=nodes /opt/image /opt/image
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/python /opt/image/nodes.py install /opt/ComfyUI \
  && install -d -o worker -g worker /opt/ComfyUI/user && rm -rf /tmp/*
+ARG COMFYUI_VERSION
+ARG COMFYUI_COMMIT
+LABEL comfyui.version="${COMFYUI_VERSION}" comfyui.commit="${COMFYUI_COMMIT}" torch.version="${TORCH_VERSION}" torch.cuda="${TORCH_CUDA}"
 
 # The same for a machine without GPU; a test holds the two alike. Arm has these wheels too.
 FROM system AS comfyui-cpu
@@ -169,19 +167,21 @@ COPY --from=nodes /opt/image /opt/image
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/venv/bin/python /opt/image/nodes.py install /opt/ComfyUI \
  && install -d -o worker -g worker /opt/ComfyUI/user && rm -rf /tmp/*
+ARG COMFYUI_VERSION
+ARG COMFYUI_COMMIT
+LABEL comfyui.version="${COMFYUI_VERSION}" comfyui.commit="${COMFYUI_COMMIT}" torch.version="${TORCH_VERSION}" torch.cuda="none"
 ENV COMFYUI_ARGS="--cpu --use-pytorch-cross-attention"
 
 FROM comfyui-cpu AS cpu
 ARG REVISION
-LABEL org.opencontainers.image.revision="${REVISION}" torch.cuda="none"
+LABEL org.opencontainers.image.revision="${REVISION}"
 ENV HOME=/tmp
 COPY --from=handler /app /app
 USER 10001:10001
 
 FROM ${COMFY_STAGE} AS runtime
 ARG REVISION
-ARG TORCH_CUDA
-LABEL org.opencontainers.image.revision="${REVISION}" torch.cuda="${TORCH_CUDA}"
+LABEL org.opencontainers.image.revision="${REVISION}"
 ENV HOME=/tmp
 COPY --from=handler /app /app
 USER 10001:10001

@@ -91,13 +91,10 @@ const RULES: Record<string, (file: Dockerfile) => unknown[]> = {
   "a laptop's image is made as a GPU's, but for PyTorch": (file) => {
     const [gpu, laptop] = ["comfyui", "comfyui-cpu"].map((name) => {
       const { instructions } = file.stages.find((stage) => stage.name === name)!;
-      return instructions.slice(instructions.findIndex(({ rest }) => rest.includes("/opt/requirements.txt")));
+      const steps = instructions.filter(({ keyword }) => keyword === "RUN" || keyword === "COPY");
+      return steps.slice(steps.findIndex(({ rest }) => rest.includes("/opt/requirements.txt"))).map(({ rest }) => rest);
     });
-    const missing = gpu!.filter(({ rest }) => !laptop!.some((other) => other.rest === rest));
-    const added = laptop!.filter(
-      ({ keyword, rest }) => keyword !== "ENV" && !gpu!.some((other) => other.rest === rest),
-    );
-    return [...missing, ...added];
+    return [...new Set(gpu).symmetricDifference(new Set(laptop))];
   },
 };
 

@@ -39,12 +39,10 @@ describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
       expect(allowed).toEqual(Array(3).fill({ code: 0, output: "" }));
     });
 
-    test("says what it is made of", () => {
-      expect(container.config.Labels).toMatchObject({
-        "org.opencontainers.image.revision": "tried",
-        "comfyui.commit": expect.stringMatching(/^[0-9a-f]{40}$/),
-        "torch.version": expect.stringMatching(/^\d+\.\d+\.\d+$/),
-      });
+    test("says what it was made from", () => {
+      const { Labels: labels } = container.config;
+      expect(labels).toMatchObject({ "org.opencontainers.image.revision": "tried" });
+      expect(labels["org.opencontainers.image.base.name"]).toContain("stand-in");
     });
 
     test("draws a txt2img that comes by HTTP", async () => {

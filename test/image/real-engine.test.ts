@@ -89,6 +89,15 @@ describe.skipIf(obstacle !== undefined)("the image with a real ComfyUI on the CP
     expect(await container.exec("sh", "-c", "mkdir -p ~/.cache/huggingface")).toEqual({ code: 0, output: "" });
   });
 
+  test("it says which ComfyUI and which PyTorch it has", () => {
+    expect(container.config.Labels).toMatchObject({
+      "comfyui.version": version,
+      "comfyui.commit": expect.stringMatching(/^[0-9a-f]{40}$/),
+      "torch.version": TORCH.TORCH_VERSION,
+      "torch.cuda": "none",
+    });
+  });
+
   test("it draws a txt2img with a mounted model", async () => {
     const response = await post("/sdapi/v1/txt2img", { prompt: "a lighthouse", steps: 2, width: 64, height: 64 });
     expect(response.status).toBe(200);
