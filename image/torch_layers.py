@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What nobody claims is the third: PyTorch itself, Triton, NCCL. Compressed, of cu130: 0.8, 1.0 and 1.0 GB.
-CLAIMS = (r"nvidia-(cublas|cudnn)", r"(nvidia-(?!nccl)|cuda-)")
+# What nobody claims is the third: PyTorch itself, and NCCL. Of cu130, compressed and unpacked: 1.0 and 1.7, 1.0 and 1.6, 0.8 and 1.7 GB.
+CLAIMS = (r"nvidia-(cublas|cudnn)|triton", r"nvidia-(?!nccl)|cuda-")
 
 
 def main(cuda: str, folder: Path, pip_arguments: list[str]) -> None:
