@@ -2,13 +2,13 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startAws } from "../support/aws.ts";
 import { colourGraph } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
 import { buildImage, imageName } from "./build.ts";
 import { whyNoBuilds } from "./buildah.ts";
-import { type Container, createContainer, type Served } from "./container.ts";
+import { Container, type Served } from "./container.ts";
 
 const obstacle = await whyNoBuilds();
 if (obstacle !== undefined) console.warn(`NO IMAGE IS BUILT: ${obstacle}`);
@@ -24,7 +24,7 @@ describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
     let container: Container;
     let served: Served;
     beforeAll(async () => {
-      container = await createContainer(built, {});
+      container = await Container.create(built, {});
       served = container.start();
       await served.ready();
       return () => container.remove();
@@ -61,14 +61,15 @@ describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
       expect(check[0]).toBe("CMD");
       expect(await container.exec(...check.slice(1))).toEqual({ code: 0, output: "" });
       served.signal("SIGTERM");
-      expect(await served.exited, served.log()).toBe(0);
+      expect(await served.exited, served.log).toBe(0);
       expect((await container.exec(...check.slice(1))).code).toBe(1);
     });
   });
 
   test("takes a message of an SQS queue, and puts its picture into the bucket", async () => {
     const aws = await startAws();
-    const container = await createContainer(built, { ...aws.settings, HANDLER_MODE: "sqs" });
+    const container = await Container.create(built, { ...aws.settings, HANDLER_MODE: "sqs" });
+    onTestFinished(() => container.remove());
     const served = container.start();
     aws.fauxqs.sendMessage("jobs", JSON.stringify({ id: "order-7", prompt: colourGraph(0x336699) }));
     await aws.empty("jobs");
@@ -77,8 +78,7 @@ describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
     const { outputs } = document as { outputs: { key: string }[] };
     expect(await aws.keys("outputs/order-7/")).toEqual([outputs[0]!.key]);
     served.signal("SIGTERM");
-    expect(await served.exited, served.log()).toBe(0);
-    await container.remove();
+    expect(await served.exited, served.log).toBe(0);
   });
 
   test("models that are baked in lie below the handler", async () => {
@@ -92,9 +92,9 @@ describe.skipIf(obstacle !== undefined)("the image with the emulator", () => {
     await rm(folder, { recursive: true });
 
     const above = await buildImage({ target: "runtime", stages: [], args: { COMFY_STAGE: withModel } });
-    const container = await createContainer(above, {});
+    const container = await Container.create(above, {});
+    onTestFinished(() => container.remove());
     expect(await container.exec("cat", `${place}tiny.safetensors`)).toEqual({ code: 0, output: "weights" });
     expect(await container.exec("node", "/app/handler.mjs", "check")).toMatchObject({ code: 0 });
-    await container.remove();
   });
 });

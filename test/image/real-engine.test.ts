@@ -9,7 +9,7 @@ import { ROOT } from "../support/source-files.ts";
 import { buildImage } from "./build.ts";
 import { whyNoBuilds } from "./buildah.ts";
 import { commitFolder, TORCH } from "./comfyui.ts";
-import { type Container, createContainer, type Served } from "./container.ts";
+import { Container, type Served } from "./container.ts";
 
 const obstacle = await whyNoBuilds();
 
@@ -60,7 +60,7 @@ describe.skipIf(obstacle !== undefined)("the image with a real ComfyUI on the CP
     await writeFile(join(scratch, "commit"), commit);
 
     const built = await build("greyscale");
-    container = await createContainer(built, { OMP_NUM_THREADS: "1" }, [
+    container = await Container.create(built, { OMP_NUM_THREADS: "1" }, [
       { source: join(models, "checkpoints"), target: "/opt/ComfyUI/models/checkpoints" },
       { source: join(models, "upscale_models"), target: "/runpod-volume/models/upscale_models" },
     ]);
@@ -80,8 +80,8 @@ describe.skipIf(obstacle !== undefined)("the image with a real ComfyUI on the CP
     });
 
   test("ComfyUI starts and warms up without a word of alarm, as a user who cannot write its code", async () => {
-    expect(served.log()).toContain(`ComfyUI version: ${version}`);
-    expect(served.log()).not.toMatch(/ERROR|Traceback|Permission denied|IMPORT FAILED/);
+    expect(served.log).toContain(`ComfyUI version: ${version}`);
+    expect(served.log).not.toMatch(/ERROR|Traceback|Permission denied|IMPORT FAILED/);
     expect(await container.exec("id", "-u")).toEqual({ code: 0, output: "10001\n" });
     const { output } = await container.exec("find", "/opt", "/app", "-writable", "-not", "-type", "l");
     expect(output.trim().split("\n")).toEqual(["/opt/ComfyUI/user"]);
@@ -127,7 +127,7 @@ describe.skipIf(obstacle !== undefined)("the image with a real ComfyUI on the CP
 
   test("SIGTERM ends it and ComfyUI with code 0", async () => {
     served.signal("SIGTERM");
-    expect(await served.exited, served.log()).toBe(0);
+    expect(await served.exited, served.log).toBe(0);
   });
 
   test("no image is made with a node that ComfyUI cannot import", async () => {
