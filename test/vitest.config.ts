@@ -7,7 +7,7 @@ const BUILT_APP = "test/support/built-app.ts";
 /** Files at a time, of tests that mostly wait for what a worker does by the clock. */
 const WAITING = 6;
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults, and RabbitMQ's contract, on a real broker from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `template` (what template.yaml deploys, and how it scales), `template-lint` (the same by AWS's validator and cfn-lint), `bundle` (the built image's files). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults, and RabbitMQ's contract, on a real broker from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `template` (what template.yaml deploys, and how it scales), `template-lint` (the same by AWS's validator and cfn-lint), `bundle` (the built image's files), `image` (the image itself, built and run). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -92,6 +92,17 @@ export default defineConfig({
       { test: { name: "template", root: ".", include: ["test/template/*.test.ts"], testTimeout: 30_000 } },
       {
         test: { name: "template-lint", root: ".", include: ["test/template/lint/*.test.ts"], testTimeout: 300_000 },
+      },
+      {
+        test: {
+          name: "image",
+          root: ".",
+          include: ["test/image/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 1_200_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
       },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
     ],

@@ -1,0 +1,1 @@
+open("weights.py", "w").write("RED = GREEN = BLUE = 1 / 3\n")
