@@ -11,6 +11,7 @@ import { type Answer, handle, type ParsedInvocation } from "./handle.ts";
 import type { Invocation, InvocationResult } from "./invocation.ts";
 import { withLogContext } from "./log.ts";
 import type { Outputs } from "./outputs/deliver.ts";
+import { withinLimit } from "./outputs/within-limit.ts";
 import { parseRequest } from "./request/envelope.ts";
 import type { SdapiWorker } from "./sdapi-worker.ts";
 
@@ -44,20 +45,6 @@ interface InFlight {
   /** Resolves when it stands in the engines' line, or has ended. */
   prepared: Promise<void>;
 }
-
-/** The body, or the one with links where that is too large. @throws EndpointError `output_too_large`. */
-function withinLimit({ body, links }: Answer, maxBytes: number): unknown {
-  const bytes = Buffer.byteLength(JSON.stringify(body));
-  if (bytes <= maxBytes) return body;
-  if (links !== undefined) return links;
-  throw new EndpointError(
-    "output_too_large",
-    `the answer has ${megabytes(bytes)} MB, and this platform carries ${megabytes(maxBytes)}; configure S3_BUCKET, and ask an A1111 request for send_images: false`,
-    { details: { bytes, maxBytes } },
-  );
-}
-
-const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 export class Endpoint {
   readonly engines: Engines;
