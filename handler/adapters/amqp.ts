@@ -11,8 +11,8 @@ import { withLogContext } from "../log.ts";
 import { Results } from "../outputs/results.ts";
 import type { Setting } from "../settings.ts";
 import type { Adapter, AdapterContext, Intake } from "./adapter.ts";
-import { type Patience, patiently } from "./aws/patiently.ts";
-import { type Outcome, runMessage } from "./aws/run-message.ts";
+import { type Patience, patiently } from "./messages/patiently.ts";
+import { type Outcome, runMessage } from "./messages/run-message.ts";
 
 export const SETTINGS = {
   AMQP_URL: {

@@ -1,8 +1,8 @@
 /** A payload as the message that a worker finds the same id in. */
 import { randomUUID } from "node:crypto";
 import { EndpointError } from "../../runtime/errors.ts";
-import { unwrapMessage } from "../adapters/aws/message.ts";
-import { payloadId } from "../adapters/aws/run-message.ts";
+import { unwrapMessage } from "../adapters/messages/message.ts";
+import { payloadId } from "../adapters/messages/run-message.ts";
 import { isBareGraph } from "../request/envelope-forms.ts";
 import { invalidField } from "../request/field-errors.ts";
 import { invocationId } from "../request/invocation-id.ts";

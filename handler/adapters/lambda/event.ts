@@ -4,10 +4,10 @@ import { parseJson } from "../../../runtime/json.ts";
 import { withLogContext } from "../../log.ts";
 import { Results } from "../../outputs/results.ts";
 import type { AdapterContext } from "../adapter.ts";
-import { payloadReader } from "../aws/payload-buckets.ts";
-import { type Message, type Outcome, type RunContext, runMessage } from "../aws/run-message.ts";
 import type { HttpPlatform } from "../http/invoke.ts";
 import { workRoutes } from "../http/routes.ts";
+import { payloadReader } from "../messages/payload-buckets.ts";
+import { type Message, type Outcome, type RunContext, runMessage } from "../messages/run-message.ts";
 import { type HttpEvent, isHttpEvent, maxAnswerBytes, toHttpAnswer, toRequest } from "./http-event.ts";
 import {
   attemptOf,

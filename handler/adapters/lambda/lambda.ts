@@ -6,7 +6,7 @@ import { readSettings } from "../../config.ts";
 import { withLogContext } from "../../log.ts";
 import type { Setting } from "../../settings.ts";
 import type { Adapter } from "../adapter.ts";
-import { PAYLOAD_BUCKETS } from "../aws/payload-buckets.ts";
+import { PAYLOAD_BUCKETS } from "../messages/payload-buckets.ts";
 import { EventHandler } from "./event.ts";
 import { RuntimeApi, type RuntimeInvocation } from "./runtime-api.ts";
 

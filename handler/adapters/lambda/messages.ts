@@ -1,5 +1,5 @@
 /** Events that carry messages: batches of SQS, and what SNS, S3 and EventBridge send to a function by themselves. */
-import type { Outcome } from "../aws/run-message.ts";
+import type { Outcome } from "../messages/run-message.ts";
 
 export interface SqsRecord {
   messageId: string;

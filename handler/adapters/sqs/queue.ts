@@ -1,7 +1,7 @@
 /** One queue of SQS. No call is repeated here beyond what the SDK does. */
 import type { MessageAttributeValue, SQSClient, Message as SqsMessage } from "@aws-sdk/client-sqs";
 import type { Config } from "../../config.ts";
-import type { Message } from "../aws/run-message.ts";
+import type { Message } from "../messages/run-message.ts";
 
 export interface ReceivedMessage extends Message {
   receiptHandle: string;

@@ -1,7 +1,7 @@
 /** Tells the result queue what became of a message. */
 import { createHash } from "node:crypto";
 import type { ResultDocument, Results } from "../../outputs/results.ts";
-import { type Patience, patiently } from "../aws/patiently.ts";
+import { type Patience, patiently } from "../messages/patiently.ts";
 import type { Queue, ReceivedMessage } from "./queue.ts";
 
 interface Reply extends Patience {

@@ -1,7 +1,7 @@
 /** The settings of those who work for a queue of SQS, and of who sends to it. */
 import * as z from "zod";
 import type { Setting } from "../../settings.ts";
-import { PAYLOAD_BUCKETS } from "../aws/payload-buckets.ts";
+import { PAYLOAD_BUCKETS } from "../messages/payload-buckets.ts";
 import { LONGEST_LEASE_SECONDS } from "./lease.ts";
 
 export const SETTINGS = {

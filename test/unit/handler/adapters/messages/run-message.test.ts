@@ -1,6 +1,6 @@
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { runMessage } from "../../../../../handler/adapters/aws/run-message.ts";
+import { runMessage } from "../../../../../handler/adapters/messages/run-message.ts";
 import type { Endpoint } from "../../../../../handler/endpoint.ts";
 
 const CONTEXT = {

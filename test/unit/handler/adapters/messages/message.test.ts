@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type S3Place, unwrapMessage } from "../../../../../handler/adapters/aws/message.ts";
+import { type S3Place, unwrapMessage } from "../../../../../handler/adapters/messages/message.ts";
 import { rejectionOf } from "../../../../support/thrown.ts";
 
 const payload = { id: "job-1", prompt: {} };
