@@ -150,7 +150,7 @@ ARG COMFYUI_VERSION
 ARG COMFYUI_COMMIT
 LABEL comfyui.version="${COMFYUI_VERSION}" comfyui.commit="${COMFYUI_COMMIT}" torch.version="${TORCH_VERSION}" torch.cuda="${TORCH_CUDA}"
 
-# The same for a machine without GPU; a test holds the two alike. Arm has these wheels too.
+# The same for a machine without GPU; a test holds the two alike.
 FROM system AS comfyui-cpu
 ARG TORCH_INDEX
 ARG TORCH_VERSION

@@ -101,7 +101,6 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 1_200_000,
           fileParallelism: false,
-          sequence: { groupOrder: 2 },
         },
       },
       { test: { name: "bundle", root: ".", include: ["test/bundle/**/*.test.ts"], testTimeout: 60_000 } },
