@@ -6,7 +6,7 @@ import { ROOT } from "./support/source-files.ts";
 
 /** Where tests of one platform's lie. The contract is run on every platform. */
 const PLACES = {
-  all: ["test/contract/adapter-contract.ts"],
+  all: ["test/contract/behaviours/*.ts"],
   engine: ["test/integration/any-engine/*.test.ts"],
   http: ["test/integration/*.test.ts", "test/platforms/http/*.test.ts"],
   runpod: ["test/platforms/runpod/*.test.ts"],

@@ -18,7 +18,7 @@ export interface Sending {
 export interface Driver {
   worker: RunningWorker;
   /** Hands the work out at once; resolves with what comes back, if anything ever does. */
-  invoke(payload: object, sending: Sending): Promise<Outcome>;
+  invoke(payload: unknown, sending: Sending): Promise<Outcome>;
   /** What the platform does when the caller wants it no more. */
   cancel?(id: string): void;
   /** Resolves with the first that is told. */
@@ -33,7 +33,10 @@ export type Feature =
   | "one run for two at once"
   | "one run for two in turn"
   | "progress"
-  | "trace";
+  | "trace"
+  | "order"
+  | "probes"
+  | "answer without a bucket";
 
 export interface Platform {
   name: string;
@@ -48,12 +51,25 @@ export interface Platform {
   interrupted: "told" | "left";
   /** The field of log lines that holds the caller's trace. */
   traceField?: string;
+  /** A setting of its own with a value that it cannot have, before others that it takes to get there. */
+  mistake: Record<string, string>;
 }
 
-/** Of a body that carries its outputs, in our own form or A1111's. */
-export function inlineOutputs({ outputs, images }: Record<string, unknown>): Buffer[] {
-  if (outputs === undefined) return (images as string[]).map((data) => Buffer.from(data, "base64"));
-  return (outputs as { data?: string; text?: string }[]).map(({ data, text }) =>
-    text === undefined ? Buffer.from(data!, "base64") : Buffer.from(text),
-  );
+interface Output {
+  data?: string;
+  text?: string;
+  url?: string;
+}
+
+/** Of a body in our own form, A1111's or worker-comfyui's: those that it carries, and those that it has links to. */
+export async function outputsOf({ outputs, images }: Record<string, unknown>): Promise<Buffer[]> {
+  const listed = (outputs as Output[] | undefined) ?? (images as (string | Output)[]).map(asOutput);
+  return Promise.all(listed.map(bytesOf));
+}
+
+const asOutput = (image: string | Output): Output => (typeof image === "string" ? { data: image } : image);
+
+async function bytesOf({ data, text, url }: Output): Promise<Buffer> {
+  if (url !== undefined) return Buffer.from(await (await fetch(url)).arrayBuffer());
+  return text === undefined ? Buffer.from(data!, "base64") : Buffer.from(text);
 }

@@ -1,7 +1,7 @@
 /** Whoever calls over HTTP; by the route that takes every form of payload. */
 import { startEndpoint } from "../support/endpoint.ts";
 import { adapterContract } from "./adapter-contract.ts";
-import { inlineOutputs, type Outcome } from "./driver.ts";
+import { type Outcome, outputsOf } from "./driver.ts";
 
 adapterContract({
   name: "http",
@@ -10,6 +10,7 @@ adapterContract({
   interrupted: "told",
   traceField: "traceparent",
   lacks: {},
+  mistake: { PORT: "high" },
   start: async (settings, atEnd) => {
     const endpoint = await startEndpoint(settings, atEnd);
     const callers = new Map<string, AbortController>();
@@ -40,7 +41,7 @@ adapterContract({
 
 async function read(response: Response): Promise<Outcome> {
   const body = (await response.json()) as Record<string, unknown>;
-  if (response.ok) return { status: "succeeded", id: body["id"] as string | undefined, outputs: inlineOutputs(body) };
+  if (response.ok) return { status: "succeeded", id: body["id"] as string | undefined, outputs: await outputsOf(body) };
   const { code, message, retryable } = body["error"] as { code: string; message: string; retryable: boolean };
   return { status: "failed", code, message, retryable };
 }

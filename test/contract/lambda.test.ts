@@ -2,7 +2,7 @@
 import { startWorker } from "../support/endpoint.ts";
 import { startLambdaRuntime } from "../support/lambda-runtime.ts";
 import { adapterContract } from "./adapter-contract.ts";
-import { inlineOutputs } from "./driver.ts";
+import { outputsOf } from "./driver.ts";
 
 const EACH_ITS_OWN = "Lambda gives each request an id of its own";
 
@@ -17,7 +17,9 @@ adapterContract({
     "one run for two at once": EACH_ITS_OWN,
     "one run for two in turn": EACH_ITS_OWN,
     progress: "the Runtime API takes nothing but the answer",
+    probes: "nobody can reach a function but by its Runtime API",
   },
+  mistake: { AWS_LAMBDA_MAX_CONCURRENCY: "many" },
   start: async (settings, atEnd) => {
     const runtime = await startLambdaRuntime(atEnd);
     const worker = startWorker({ ...runtime.settings, ...settings }, atEnd);
@@ -31,7 +33,7 @@ adapterContract({
         });
         const body = answer as Record<string, unknown>;
         if (kind === "response")
-          return { status: "succeeded", id: body["id"] as string | undefined, outputs: inlineOutputs(body) };
+          return { status: "succeeded", id: body["id"] as string | undefined, outputs: await outputsOf(body) };
         const {
           errorType: code,
           errorMessage: message,

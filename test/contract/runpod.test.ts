@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startWorker } from "../support/endpoint.ts";
 import { type Answer, handsOut, startJobServer } from "../support/job-server.ts";
 import { adapterContract } from "./adapter-contract.ts";
-import { readRunpod } from "./runpod-result.ts";
+import { enveloped, readRunpod } from "./runpod-result.ts";
 
 adapterContract({
   name: "runpod",
@@ -14,6 +14,7 @@ adapterContract({
     "one run for two in turn": "RunPod hands a job out again only to have it run again",
     trace: "a job has nothing but its id",
   },
+  mistake: { RUNPOD_PING_INTERVAL: "often" },
   start: async (settings, atEnd) => {
     const jobs = new Handout<object>();
     const stops = new Handout<string>();
@@ -32,7 +33,11 @@ adapterContract({
     return {
       worker,
       invoke: async (payload, { id, timeoutMs }) => {
-        jobs.add({ id, input: payload, ...(timeoutMs !== undefined && { policy: { executionTimeout: timeoutMs } }) });
+        jobs.add({
+          id,
+          ...enveloped(payload),
+          ...(timeoutMs !== undefined && { policy: { executionTimeout: timeoutMs } }),
+        });
         return readRunpod(await posted(id, ({ status }) => status !== "IN_PROGRESS"));
       },
       cancel: (id) => stops.add(id),

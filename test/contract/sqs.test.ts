@@ -20,32 +20,40 @@ adapterContract({
     cancel: "a message cannot be called back",
     "largest answer": "results lie in the bucket",
     progress: "a queue tells nobody how a message is getting on",
+    order: "a standard queue keeps none",
+    "answer without a bucket": "every result lies in the bucket, where all of these tests read it",
   },
+  mistake: { SQS_VISIBILITY_SECONDS: "soon" },
   start: async (settings, atEnd) => {
     const aws = await startAws({}, atEnd);
     const worker = startWorker({ ...aws.settings, ...settings }, atEnd);
     return {
       worker,
       invoke: async (payload, { id, trace }) => {
-        const messageAttributes = trace !== undefined && {
-          messageAttributes: { traceparent: { DataType: "String", StringValue: trace } },
-        };
-        aws.fauxqs.sendMessage("jobs", JSON.stringify({ id, ...payload }), { ...messageAttributes });
-        return read(aws, await documentOf(aws, id, worker.exited));
+        const traceparent = { DataType: "String", StringValue: trace! };
+        const messageAttributes = trace === undefined ? {} : { messageAttributes: { traceparent } };
+        const { messageId } = aws.fauxqs.sendMessage("jobs", JSON.stringify(named(payload, id)), messageAttributes);
+        return read(aws, await documentOf(aws, [id, messageId], worker.exited));
       },
     };
   },
 });
 
+/** With its id where there is a place for one; else the message's own is it. */
+function named(payload: unknown, id: string): unknown {
+  const isObject = typeof payload === "object" && payload !== null && !Array.isArray(payload);
+  return isObject && !("1" in payload) ? { id, ...payload } : payload;
+}
+
 /** Never resolves when there is none. */
-async function documentOf(aws: Aws, id: string, exited: Promise<unknown>): Promise<Document> {
+async function documentOf(aws: Aws, ids: readonly string[], exited: Promise<unknown>): Promise<Document> {
   let isOver = false;
   void exited.then(() => {
     isOver = true;
   });
   for (;;) {
     const wasOver = isOver;
-    const document = await aws.read(`results/${id}.json`);
+    const [document] = (await Promise.all(ids.map((id) => aws.read(`results/${id}.json`)))).filter(Boolean);
     if (document) return document as Document;
     if (wasOver) return new Promise(() => {});
     await sleep(50);
