@@ -151,7 +151,8 @@ export class Endpoint {
       const request = { ...asked, extraData: { ...this.#options.extraData, ...asked.extraData } };
       parsed = { ...invocation, request, id: invocation.id ?? request.id ?? invocation.idempotencyKey ?? randomUUID() };
     } catch (error) {
-      return this.#failed(invocation.id ?? randomUUID(), invocation.source, error);
+      const { id = invocation.idempotencyKey ?? randomUUID(), source } = invocation;
+      return withLogContext({ invocationId: id, platform: source }, () => this.#failed(id, source, error));
     }
     const abort = new AbortController();
     const activity = new Activity(parsed.request.kind);

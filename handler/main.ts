@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { planEngines } from "../runtime/launch.ts";
 import { Supervisor } from "../runtime/supervisor.ts";
-import { loadConfig } from "./config.ts";
+import { ConfigError, loadConfig } from "./config.ts";
 import { createLogger, logEngineLine } from "./log.ts";
 
 const USAGE = `usage: comfy-endpoint [serve]                     answer HTTP requests (the default)
@@ -63,8 +63,10 @@ const started = plans.map((plan, index) => {
 
 const { run } = await import("./run.ts");
 const code = await run({ command, file, outDir, config, started, log }).catch((error) => {
-  log.fatal({ err: error }, error.message);
-  return 1;
+  // A platform's own settings are read by its adapter.
+  const isMistake = error instanceof ConfigError;
+  log.fatal(isMistake ? {} : { err: error }, error.message);
+  return isMistake ? 2 : 1;
 });
 process.exit(code);
 

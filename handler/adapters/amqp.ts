@@ -167,7 +167,7 @@ class AmqpWorker implements Intake {
   async #settle(message: AsyncMessage, outcome: Outcome, attempt: number): Promise<ConsumerStatus> {
     switch (outcome.status) {
       case "succeeded":
-        await this.#reply(message, outcome.body ?? outcome.document);
+        await this.#reply(message, outcome.body ?? outcome.document, outcome.links);
         return ConsumerStatus.ACK;
       case "failed":
         await this.#reply(message, { id: outcome.id, status: "failed", error: outcome.error });
@@ -181,11 +181,15 @@ class AmqpWorker implements Intake {
     }
   }
 
-  /** To who asked for it. */
-  async #reply({ replyTo: routingKey, correlationId, messageId }: AsyncMessage, answer: unknown): Promise<void> {
+  /** To who asked for it. @param links in place of an answer that is too large. */
+  async #reply(message: AsyncMessage, answer: unknown, links?: unknown): Promise<void> {
+    const { replyTo: routingKey, correlationId, messageId } = message;
     if (routingKey === undefined) return;
     const envelope = { routingKey, contentType: "application/json", correlationId: correlationId ?? messageId! };
-    await this.#publisher.send(envelope, Buffer.from(withinLimit(answer, this.#settings.AMQP_MAX_REPLY_MB * 1e6)));
+    await this.#publisher.send(
+      envelope,
+      Buffer.from(withinLimit(answer, links, this.#settings.AMQP_MAX_REPLY_MB * 1e6)),
+    );
   }
 
   /** Into the waiting queue, from where the broker brings it back. */
@@ -240,10 +244,11 @@ async function refusePointer(): Promise<string> {
   throw new EndpointError("unsupported_feature", "payloads in S3 are for messages of AWS's queues");
 }
 
-function withinLimit(answer: unknown, maxBytes: number): string {
+function withinLimit(answer: unknown, links: unknown, maxBytes: number): string {
   const text = JSON.stringify(answer);
   const bytes = Buffer.byteLength(text);
   if (bytes <= maxBytes) return text;
+  if (links !== undefined) return JSON.stringify(links);
   const message = `the answer has ${(bytes / 1e6).toFixed(1)} MB, and this queue carries ${maxBytes / 1e6}; configure S3_BUCKET`;
   return JSON.stringify({ status: "failed", error: { code: "output_too_large", message, retryable: false } });
 }

@@ -30,8 +30,9 @@ export function encodeNative({ id, outputs, run, timings }: Completed) {
   };
 }
 
-/** The answer in place of one that is too large, in any dialect: where each output is. Undefined unless all of them are in a bucket. */
+/** The answer in place of one that is too large, in any dialect: where each output is, texts included. Undefined unless all of them are in a bucket. */
 export function encodeLinks(id: string, outputs: readonly DeliveredOutput[]) {
   if (outputs.length === 0 || outputs.some(({ location }) => location === undefined)) return undefined;
-  return { id, status: "succeeded", outputs: outputs.map(describeOutput) };
+  const links = outputs.map(describeOutput).map(({ text: _, ...link }) => link);
+  return { id, status: "succeeded", outputs: links };
 }

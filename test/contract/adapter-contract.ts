@@ -9,14 +9,15 @@ import { turns } from "./behaviours/turns.ts";
 import { isReady, SHARED, startBlock } from "./block.ts";
 import type { Platform } from "./driver.ts";
 
+const WITHOUT_WARM_UP = { WARMUP_PROMPT_FILE: "/nonexistent", WARMUP_FAILURE: "serve" };
 /** At the most talkative: what is not there then is never there. */
 const COLD = {
   ...SHARED,
+  ...WITHOUT_WARM_UP,
   COMFYUI_ARGS: "--step-delay 10 --fault boot-delay=500",
   SHUTDOWN_GRACE_SECONDS: "20",
   LOG_LEVEL: "trace",
 };
-const WITHOUT_WARM_UP = { WARMUP_PROMPT_FILE: "/nonexistent", WARMUP_FAILURE: "serve" };
 /** With little memory at first, and with little time, for an invocation and for the end. */
 const HASTY = {
   ...SHARED,

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { LogLine } from "../support/endpoint.ts";
+import type { LogLine, RunningWorker } from "../support/endpoint.ts";
 import { colourGraph, slowTxt2Img } from "../support/payloads.ts";
 import { decode } from "../support/pictures.ts";
 import type { Driver, Feature, Outcome, Platform } from "./driver.ts";
@@ -27,7 +27,7 @@ export interface Block {
   queued(id: string): Promise<LogLine>;
   /** How often an engine began with it. */
   runsOf(id: string): number;
-  /** Files in ComfyUI's folders. */
+  /** In ComfyUI's folders. */
   files(): Promise<string[]>;
 }
 
@@ -66,7 +66,9 @@ export function startBlock(platform: Platform, settings: () => Record<string, st
     runsOf: (id) => driver.worker.log.filter(isQueued(id)).length,
     files: async () => {
       const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-      return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+      // Beside them lies what tells it where our nodes are.
+      const files = entries.filter((entry) => entry.isFile() && entry.parentPath !== folder);
+      return files.map(({ parentPath, name }) => join(parentPath, name));
     },
   };
 }
@@ -80,15 +82,13 @@ export const firstPixel = async (picture: Buffer) => [...(await decode(picture))
 /** What has come of it once its worker is gone; what was sent last may still be on its way. */
 export const orLeft = (outcome: Promise<Outcome>) => Promise.race([outcome, sleep(500, "left")]);
 
-/** Resolves when the process is gone. */
-export async function whenGone(pid: number): Promise<void> {
-  await expect.poll(() => isAlive(pid)).toBe(false);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+/** Resolves when nothing is left of a worker's engine. */
+export async function whenEngineGone({ log }: RunningWorker): Promise<void> {
+  const url = log.find(({ engineUrl }) => engineUrl !== undefined)!["engineUrl"];
+  const answers = () =>
+    fetch(`${url}/queue`).then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(answers).toBe(false);
 }

@@ -22,13 +22,17 @@ adapterContract({
       {
         take: () => jobs.poll((items) => handsOut(...items)),
         stop: () => stops.poll((jobsToStop) => ({ json: { jobsToStop } })),
+        done: async ({ body }) => (body.length > MAX_RESULT ? { status: 400 } : { json: { status: "ok" } }),
       },
       atEnd,
     );
     const worker = startWorker({ ...server.environment, ...settings }, atEnd);
     const posted = (id: string, fits: (body: Record<string, unknown>) => boolean) =>
       server
-        .called("done", ({ target, body }) => target.includes(`/${id}?`) && fits(JSON.parse(body)))
+        .called(
+          "done",
+          ({ target, body }) => target.includes(`/${id}?`) && body.length <= MAX_RESULT && fits(JSON.parse(body)),
+        )
         .then(({ body }) => JSON.parse(body) as Record<string, unknown>);
     return {
       worker,
@@ -48,6 +52,9 @@ adapterContract({
     };
   },
 });
+
+/** Bytes of a result that RunPod takes. */
+const MAX_RESULT = 10_000_000;
 
 /** What polls are answered with: all that waits, or nothing after two seconds. */
 class Handout<Item> {

@@ -32,7 +32,7 @@ adapterContract({
       invoke: async (payload, { id, trace }) => {
         const traceparent = { DataType: "String", StringValue: trace! };
         const messageAttributes = trace === undefined ? {} : { messageAttributes: { traceparent } };
-        const { messageId } = aws.fauxqs.sendMessage("jobs", JSON.stringify(named(payload, id)), messageAttributes);
+        const { messageId } = aws.fauxqs.sendMessage("jobs", bodyOf(named(payload, id)), messageAttributes);
         return read(aws, await documentOf(aws, [id, messageId], worker.exited));
       },
     };
@@ -44,6 +44,10 @@ function named(payload: unknown, id: string): unknown {
   const isObject = typeof payload === "object" && payload !== null && !Array.isArray(payload);
   return isObject && !("1" in payload) ? { id, ...payload } : payload;
 }
+
+/** SQS takes letters beyond 16 bits; fauxqs, of JSON's escapes alone. */
+const bodyOf = (payload: unknown) =>
+  JSON.stringify(payload).replaceAll(/[\ud800-\udfff]/g, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
 
 /** Never resolves when there is none. */
 async function documentOf(aws: Aws, ids: readonly string[], exited: Promise<unknown>): Promise<Document> {

@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest";
 import { type RunningWorker, startWorker } from "./endpoint.ts";
 
 const ROOT = "/2018-06-01/runtime/";
+const MAX_ANSWER_BYTES = 6 * 1024 ** 2;
 
 export interface RuntimeCall {
   method: string;
@@ -115,7 +116,8 @@ export async function startLambdaRuntime(atEnd: (stop: () => void) => void = onT
       polls.add(response);
       response.on("close", () => polls.delete(response));
       handOut();
-    } else {
+    } else if (body.length > MAX_ANSWER_BYTES) json(response, 413, { errorType: "RequestEntityTooLarge" });
+    else {
       json(response, 202);
       if (requestId !== undefined) {
         const kind = route.endsWith("/response") ? "response" : "error";

@@ -19,7 +19,7 @@ export interface Message {
  * `busy`: this worker works on it already; `interrupted`: this worker had to leave it, which says nothing of the message.
  */
 export type Outcome = { id: string } & (
-  | { status: "succeeded"; body?: unknown; document?: ResultDocument }
+  | { status: "succeeded"; body?: unknown; links?: unknown; document?: ResultDocument }
   | { status: "failed"; error: ErrorBody["error"] }
   | { status: "retry" | "busy" | "interrupted"; error: EndpointError }
 );
@@ -106,7 +106,7 @@ async function runOnce(job: Job, context: RunContext): Promise<Outcome> {
     if (result.status === "failed") throw result.error;
     // Another copy may have been the first: what stands is what counts.
     const told = context.tell && (await findOutcome(id, context));
-    return told ?? { id, status: "succeeded", body: result.body };
+    return told ?? { id, status: "succeeded", body: result.body, links: result.links };
   } catch (thrown) {
     return fail(job, thrown, context);
   }

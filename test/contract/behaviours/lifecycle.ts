@@ -1,7 +1,7 @@
 /** How a worker starts, says how it is, and ends. */
 import { expect, onTestFinished, test } from "vitest";
 import { colourGraph, slowTxt2Img } from "../../support/payloads.ts";
-import { type Block, ENDLESS, isReady, orLeft, SHARED, whenGone } from "../block.ts";
+import { type Block, ENDLESS, isReady, orLeft, SHARED, whenEngineGone } from "../block.ts";
 import type { Platform } from "../driver.ts";
 
 const BROKEN = { ...SHARED, COMFYUI_ARGS: "--fault boot-exit=1", COMFYUI_MAX_RESTARTS: "0" };
@@ -17,8 +17,11 @@ export function coldStart({ platform, driver, colourOf }: Block): void {
   });
 }
 
-export function leavesNothing({ files }: Block): void {
+export function leavesNothing({ driver, outputsOf, files }: Block): void {
   test("leaves no file behind, whatever has come of it", async () => {
+    const preview = { ...colourGraph(1), "2": { class_type: "PreviewImage", inputs: { images: ["1", 0] } } };
+    expect(await outputsOf("preview", { prompt: preview })).toEqual([]);
+    expect(driver().worker.log.some(({ message }) => message === "invocation failed")).toBe(true);
     await expect.poll(files).toEqual([]);
   });
 }
@@ -87,7 +90,7 @@ export function states({ driver, having, queued }: Block): void {
     worker.process.kill("SIGTERM");
     expect(await worker.exited).toBe(143);
     expect(performance.now() - startedAt).toBeLessThan(1_000);
-    await whenGone(worker.enginePid());
+    await whenEngineGone(worker);
   });
 }
 
@@ -112,7 +115,7 @@ export function shortLives(platform: Platform): void {
     worker.process.kill("SIGTERM");
     expect(await worker.exited).toBe(0);
     expect(performance.now() - startedAt).toBeLessThan(4_000);
-    await whenGone(worker.enginePid());
+    await whenEngineGone(worker);
   });
 
   test("a worker with a wrong setting ends with 2, and names it", async () => {
