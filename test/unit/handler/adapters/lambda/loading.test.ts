@@ -8,7 +8,7 @@ test("on Lambda neither the listener nor another platform is loaded, and no AWS 
   expect([...loaded]).toContain("handler/adapters/http/routes.ts");
   const foreign = [...loaded].filter(
     (path) =>
-      /@aws-sdk|@hono\/node-server|adapters\/(?!lambda\/|aws\/|http\/)/.test(path) || path.endsWith("/server.ts"),
+      /@aws-sdk|@hono\/node-server|adapters\/(?!lambda\/|messages\/|http\/)/.test(path) || path.endsWith("/server.ts"),
   );
   expect(foreign).toEqual([]);
 });
