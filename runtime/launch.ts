@@ -163,10 +163,25 @@ function hasRoomyTmpfs(): boolean {
   return bavail * bsize >= MIN_TMPFS_BYTES;
 }
 
+/**
+ * Below the ports that systems give to outgoing connections, any of which could take it before the engine, which needs seconds until it
+ * listens; and by chance, since others may look for one at the same time.
+ */
+const PORTS = { from: 12_000, to: 32_768 };
+const PORT_TRIES = 50;
+
 async function freePort(): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (await isFree(port)) return port;
+    if (tries === PORT_TRIES) throw new Error(`none of ${tries} ports is free`);
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  server.once("error", () => resolve(false));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  return promise;
 }

@@ -34,7 +34,8 @@ export async function buildImage({ target, stages, args, context = ROOT, volumes
       args: { ...(await makeBases(buildah)), ...args },
       volumes: [...(await packageSources(settings, wheels)), ...volumes],
     };
-    for (const stage of [...stages, target]) await buildah.build({ ...common, target: stage, image: imageName(stage) });
+    for (const stage of buildah.hasLayers ? [...stages, target] : [target])
+      await buildah.build({ ...common, target: stage, image: imageName(stage) });
     await buildah.prune();
   } finally {
     await rm(scratch, { recursive: true, force: true });

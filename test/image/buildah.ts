@@ -62,18 +62,19 @@ function isOfDeadRun(container: string): boolean {
 export class Buildah {
   /** Says where they are, to every command. */
   readonly storage: readonly string[];
+  /** Whether layers cost only what changes in them; else each is a copy of the whole tree, and none is kept. */
+  readonly hasLayers: boolean;
 
-  private constructor(storage: readonly string[]) {
-    this.storage = storage;
+  private constructor(folder: string, hasLayers: boolean) {
+    const driver = hasLayers ? "overlay" : "vfs";
+    this.storage = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", driver];
+    this.hasLayers = hasLayers;
   }
 
   static async open(): Promise<Buildah> {
     const folder = join(await cacheFolder(), "buildah");
     await mkdir(folder, { recursive: true });
-    // The other driver works everywhere, and copies the whole tree for each layer.
-    const driver = readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n") ? "overlay" : "vfs";
-    const root = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--storage-driver", driver];
-    const buildah = new Buildah(root);
+    const buildah = new Buildah(folder, readFileSync("/proc/filesystems", "utf8").includes("\toverlay\n"));
     await buildah.#removeAbandoned();
     return buildah;
   }
@@ -142,7 +143,16 @@ export class Buildah {
   }): Promise<void> {
     await this.do(
       "bud",
-      ...["--layers", "--force-rm", "--isolation", "chroot", "--network", "host", "--format", "docker"],
+      ...[
+        `--layers=${this.hasLayers}`,
+        "--force-rm",
+        "--isolation",
+        "chroot",
+        "--network",
+        "host",
+        "--format",
+        "docker",
+      ],
       ...[
         ...volumes.flatMap(({ source, target: place }) => ["--volume", `${source}:${place}:ro`]),
         ...Object.entries(args).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),

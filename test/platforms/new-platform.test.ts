@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { ROOT } from "../support/source-files.ts";
 
-const COPIED = ["handler", "runtime", "workflows", "test", "docs", "package.json", "tsconfig.json"];
+const FOLDERS = ["handler", "runtime", "workflows", "test", "docs"];
+const COPIED = [...FOLDERS, "package.json", "package-lock.json", "tsconfig.json", "nodes.lock.json"];
 const TABLE = "export const PLATFORMS: Readonly<Record<string, Platform>> = {\n";
 
 test("what the page says makes a platform that keeps the contract, in less than 80 lines", async () => {
