@@ -26,11 +26,13 @@ const HASTY = {
   INVOCATION_TIMEOUT_SECONDS: "2",
   SHUTDOWN_GRACE_SECONDS: "0.5",
 };
+/** Slow enough to start to be seen starting. */
 const PATIENT = {
   ...SHARED,
-  COMFYUI_ARGS: "--step-delay 10 --fault boot-delay=500",
+  COMFYUI_ARGS: "--step-delay 10 --fault boot-delay=1000",
   SHUTDOWN_GRACE_SECONDS: "20",
 };
+/** Whose first crash is its last. */
 const MORTAL = { ...SHARED, COMFYUI_ARGS: "--step-delay 10", COMFYUI_MAX_RESTARTS: "0" };
 
 export function adapterContract(platform: Platform): void {

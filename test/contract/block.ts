@@ -90,5 +90,5 @@ export async function whenEngineGone({ log }: RunningWorker): Promise<void> {
       () => true,
       () => false,
     );
-  await expect.poll(answers).toBe(false);
+  await expect.poll(answers, { timeout: 5_000 }).toBe(false);
 }

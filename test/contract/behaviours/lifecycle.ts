@@ -1,5 +1,5 @@
 /** How a worker starts, says how it is, and ends. */
-import { expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { colourGraph, slowTxt2Img } from "../../support/payloads.ts";
 import { type Block, ENDLESS, isReady, orLeft, SHARED, whenEngineGone } from "../block.ts";
 import type { Platform } from "../driver.ts";
@@ -22,7 +22,7 @@ export function leavesNothing({ driver, outputsOf, files }: Block): void {
     const preview = { ...colourGraph(1), "2": { class_type: "PreviewImage", inputs: { images: ["1", 0] } } };
     expect(await outputsOf("preview", { prompt: preview })).toEqual([]);
     expect(driver().worker.log.some(({ message }) => message === "invocation failed")).toBe(true);
-    await expect.poll(files).toEqual([]);
+    await expect.poll(files, { timeout: 5_000 }).toEqual([]);
   });
 }
 
@@ -80,17 +80,27 @@ export function states({ driver, having, queued }: Block): void {
     expect(await said()).toEqual({ state: "ready", health: 200, ready: 200, ping: 200 });
   });
 
-  test("F13: ends at once when it is told to a second time, and takes its engine along", async () => {
-    const { invoke, worker } = driver();
-    invoke(ENDLESS, { id: "abandoned" }).catch(() => {});
-    await queued("abandoned");
-    worker.process.kill("SIGTERM");
-    await worker.logged(({ message }) => message === "shutting down");
-    const startedAt = performance.now();
-    worker.process.kill("SIGTERM");
-    expect(await worker.exited).toBe(143);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
-    await whenEngineGone(worker);
+  describe("that is told to leave while it works", () => {
+    beforeAll(async () => {
+      const { invoke, worker } = driver();
+      invoke(ENDLESS, { id: "abandoned" }).catch(() => {});
+      await queued("abandoned");
+      worker.process.kill("SIGTERM");
+      await worker.logged(({ to }) => to === "draining");
+    });
+
+    having("probes")("F13: says that it leaves, and lives on", async () => {
+      expect(await said()).toEqual({ state: "draining", health: 200, ready: 503, ping: 503 });
+    });
+
+    test("F13: ends at once when it is told so again, and takes its engine along", async () => {
+      const { worker } = driver();
+      const startedAt = performance.now();
+      worker.process.kill("SIGTERM");
+      expect(await worker.exited).toBe(143);
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      await whenEngineGone(worker);
+    });
   });
 }
 
