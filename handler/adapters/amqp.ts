@@ -31,7 +31,8 @@ export const SETTINGS = {
   },
   AMQP_MAX_REPLY_MB: {
     schema: z.coerce.number().positive().default(16),
-    description: "largest reply that the broker takes; a larger one is answered with `output_too_large`",
+    description:
+      "largest reply that the broker takes; a larger one becomes links where there is a bucket, else `output_too_large`",
   },
 } as const satisfies Record<string, Setting>;
 
