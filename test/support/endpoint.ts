@@ -85,7 +85,11 @@ export function startWorker(
   atEnd(async () => {
     if (child.exitCode === null) child.kill("SIGKILL");
     await exited;
-    killGroup(enginePid());
+    // As each of them was last started.
+    const engines = new Map(
+      log.flatMap(({ enginePid: pid, engineIndex }) => (pid ? [[engineIndex, Number(pid)]] : [])),
+    );
+    for (const pid of engines.values()) killGroup(pid);
   });
 
   const logged = (fits: (line: LogLine) => boolean) =>
