@@ -1,13 +1,13 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm test` asks for nothing but Node: what needs RabbitMQ is with the platforms. */
-const RABBITMQ_CONTRACT = "test/contract/amqp.test.ts";
 /** Of projects whose tests start the product. */
 const BUILT_APP = "test/support/built-app.ts";
+/** Of projects with a real broker, from Debian's packages. */
+const RABBITMQ = "test/support/unpacked-rabbitmq.ts";
 /** Files at a time, of tests that mostly wait for what a worker does by the clock. */
 const WAITING = 6;
 
-/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults, and RabbitMQ's contract, on a real broker from Debian's packages), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `template` (what template.yaml deploys, and how it scales), `template-lint` (the same by AWS's validator and cfn-lint), `bundle` (the built image's files), `image` (the image itself, built and run). */
+/** Projects: `unit` (no I/O), `integration` (real processes, sockets, S3), `contract` (what every platform keeps), `platforms` (each platform's protocol and faults), `conformance` (the engine's contract), `engine` (needs a real ComfyUI), `soak` (minutes of work under faults), `template` (what template.yaml deploys, and how it scales), `template-lint` (the same by AWS's validator and cfn-lint), `bundle` (the built image's files), `image` (the image itself, built and run). */
 export default defineConfig({
   test: {
     // On two cores: most of the time is spent waiting for processes to start, run and end.
@@ -39,8 +39,7 @@ export default defineConfig({
           name: "contract",
           root: ".",
           include: ["test/contract/**/*.test.ts"],
-          exclude: [RABBITMQ_CONTRACT],
-          globalSetup: BUILT_APP,
+          globalSetup: [BUILT_APP, RABBITMQ],
           maxWorkers: WAITING,
           sequence: { groupOrder: 1 },
           testTimeout: 60_000,
@@ -51,8 +50,8 @@ export default defineConfig({
         test: {
           name: "platforms",
           root: ".",
-          include: ["test/platforms/**/*.test.ts", RABBITMQ_CONTRACT],
-          globalSetup: [BUILT_APP, "test/support/unpacked-rabbitmq.ts"],
+          include: ["test/platforms/**/*.test.ts"],
+          globalSetup: [BUILT_APP, RABBITMQ],
           maxWorkers: WAITING,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
