@@ -76,7 +76,8 @@ export default defineConfig({
           globalSetup: BUILT_APP,
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each file starts a ComfyUI of its own, which keeps one core busy.
+          maxWorkers: 2,
         },
       },
       {
