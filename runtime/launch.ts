@@ -173,15 +173,17 @@ const PORT_TRIES = 50;
 async function freePort(): Promise<number> {
   for (let tries = 1; ; tries++) {
     const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
-    if (await isFree(port)) return port;
-    if (tries === PORT_TRIES) throw new Error(`none of ${tries} ports is free`);
+    const obstacle = await whyTaken(port);
+    if (obstacle === undefined) return port;
+    if (tries === PORT_TRIES)
+      throw new Error(`none of ${tries} ports can be listened on: ${obstacle.message}`, { cause: obstacle });
   }
 }
 
-function isFree(port: number): Promise<boolean> {
+function whyTaken(port: number): Promise<Error | undefined> {
   const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  server.once("error", () => resolve(false));
-  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+  server.once("error", resolve);
+  server.listen(port, "127.0.0.1", () => server.close(resolve));
   return promise;
 }

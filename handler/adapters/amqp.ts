@@ -9,6 +9,7 @@ import { EndpointError, toEndpointError, toErrorBody } from "../../runtime/error
 import { readSettings } from "../config.ts";
 import { withLogContext } from "../log.ts";
 import { Results } from "../outputs/results.ts";
+import { withinLimit } from "../outputs/within-limit.ts";
 import type { Setting } from "../settings.ts";
 import type { Adapter, AdapterContext, Intake } from "./adapter.ts";
 import { type Patience, patiently } from "./messages/patiently.ts";
@@ -183,14 +184,19 @@ class AmqpWorker implements Intake {
   }
 
   /** To who asked for it. @param links in place of an answer that is too large. */
-  async #reply(message: AsyncMessage, answer: unknown, links?: unknown): Promise<void> {
+  async #reply(message: AsyncMessage, body: unknown, links?: unknown): Promise<void> {
     const { replyTo: routingKey, correlationId, messageId } = message;
     if (routingKey === undefined) return;
     const envelope = { routingKey, contentType: "application/json", correlationId: correlationId ?? messageId! };
-    await this.#publisher.send(
-      envelope,
-      Buffer.from(withinLimit(answer, links, this.#settings.AMQP_MAX_REPLY_MB * 1e6)),
-    );
+    await this.#publisher.send(envelope, Buffer.from(JSON.stringify(this.#fitting({ body, links }))));
+  }
+
+  #fitting(answer: { body: unknown; links?: unknown }): unknown {
+    try {
+      return withinLimit(answer, this.#settings.AMQP_MAX_REPLY_MB * 1e6);
+    } catch (error) {
+      return { status: "failed", ...toErrorBody(toEndpointError(error)) };
+    }
   }
 
   /** Into the waiting queue, from where the broker brings it back. */
@@ -243,13 +249,4 @@ function refuseRounded(name: string, value: unknown): unknown {
 
 async function refusePointer(): Promise<string> {
   throw new EndpointError("unsupported_feature", "payloads in S3 are for messages of AWS's queues");
-}
-
-function withinLimit(answer: unknown, links: unknown, maxBytes: number): string {
-  const text = JSON.stringify(answer);
-  const bytes = Buffer.byteLength(text);
-  if (bytes <= maxBytes) return text;
-  if (links !== undefined) return JSON.stringify(links);
-  const message = `the answer has ${(bytes / 1e6).toFixed(1)} MB, and this queue carries ${maxBytes / 1e6}; configure S3_BUCKET`;
-  return JSON.stringify({ status: "failed", error: { code: "output_too_large", message, retryable: false } });
 }
